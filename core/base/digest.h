@@ -1,0 +1,42 @@
+#pragma once
+// SHA-256, the identity of content everywhere in this project. One Sha256 is used by one thread at a time.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace porter::base {
+
+using Digest = std::array<std::uint8_t, 32>;
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  Sha256& update(std::span<const std::byte> bytes);
+  Sha256& update(std::string_view text);
+  // Ends the computation; the object must not be used again.
+  Digest finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Digest sha256(std::string_view text);
+// Reads the descriptor from its current position to the end. Throws Error(io).
+Digest sha256_of_descriptor(int fd);
+Digest sha256_of_file(const std::filesystem::path& file);
+
+std::string to_hex(std::span<const std::uint8_t> bytes);
+std::string to_hex(const Digest& digest);
+
+}  // namespace porter::base

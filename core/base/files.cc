@@ -1,0 +1,68 @@
+#include "core/base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "core/base/error.h"
+#include "core/base/fd.h"
+
+namespace porter::base {
+namespace {
+
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) throw_errno(folder.string());
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& file, std::size_t limit) {
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) throw Error(Code::missing, "there is no such file").at(file.string());
+  if (!fd) throw_errno(file.string());
+  return while_doing("reading " + file.string(), [&] { return read_to_end(fd.get(), limit); });
+}
+
+void write_file(const std::filesystem::path& file, std::string_view content, mode_t mode, Durable durable) {
+  std::string temporary = (folder_of(file) / ("." + file.filename().string() + ".XXXXXX")).string();
+  UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) throw_errno(temporary);
+  try {
+    write_all(fd.get(), content);
+    if (::fchmod(fd.get(), mode) != 0) throw_errno(temporary);
+    if (durable == Durable::yes && ::fsync(fd.get()) != 0) throw_errno(temporary);
+    if (::rename(temporary.c_str(), file.c_str()) != 0) throw_errno(file.string());
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  if (durable == Durable::yes) sync_folder(folder_of(file));
+}
+
+void make_folders(const std::filesystem::path& folder, mode_t mode) {
+  if (folder.empty() || std::filesystem::is_directory(folder)) return;
+  make_folders(folder.parent_path(), mode);
+  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) throw_errno(folder.string());
+}
+
+TemporaryFolder::TemporaryFolder(std::string_view prefix) {
+  std::string pattern = (std::filesystem::temp_directory_path() / (std::string(prefix) + "-XXXXXX")).string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw_errno(pattern);
+  path_ = pattern;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;  // a leftover temporary folder is no reason to end the program
+  std::filesystem::remove_all(path_, ignored);
+}
+
+}  // namespace porter::base
