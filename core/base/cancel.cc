@@ -27,12 +27,16 @@ void CancelToken::cancel() const {
   [[maybe_unused]] const ssize_t written = ::write(state_->event.get(), &one, sizeof one);
 }
 
-bool CancelToken::cancelled() const { return state_->cancelled.load(); }
+bool CancelToken::cancelled() const {
+  return state_->cancelled.load();
+}
 
 void CancelToken::check() const {
   if (cancelled()) throw Interrupted();
 }
 
-int CancelToken::descriptor() const { return state_->event.get(); }
+int CancelToken::descriptor() const {
+  return state_->event.get();
+}
 
 }  // namespace porter::base

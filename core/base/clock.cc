@@ -23,7 +23,8 @@ std::time_t seconds_of(WallTime time) {
 
 int Deadline::poll_timeout() const {
   if (is_never()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(moment_ - std::chrono::steady_clock::now()).count();
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(moment_ - std::chrono::steady_clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 
@@ -31,7 +32,9 @@ std::string format_iso(WallTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds_of(time)), microseconds_of(time));
 }
 
-std::string format_compact(WallTime time) { return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(seconds_of(time))); }
+std::string format_compact(WallTime time) {
+  return fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(seconds_of(time)));
+}
 
 std::string format_local(WallTime time) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}", fmt::localtime(seconds_of(time)), microseconds_of(time));

@@ -11,7 +11,9 @@ namespace porter::base {
 class Deadline {
  public:
   static Deadline never() { return Deadline(std::chrono::steady_clock::time_point::max()); }
-  static Deadline in(std::chrono::milliseconds wait) { return Deadline(std::chrono::steady_clock::now() + wait); }
+  static Deadline in(std::chrono::milliseconds wait) {
+    return Deadline(std::chrono::steady_clock::now() + wait);
+  }
 
   bool passed() const { return std::chrono::steady_clock::now() >= moment_; }
   bool is_never() const { return moment_ == std::chrono::steady_clock::time_point::max(); }
@@ -29,7 +31,8 @@ using WallTime = std::chrono::system_clock::time_point;
 // UTC: "2026-11-21T07:05:09.123456Z", and the compact "20261121T070509Z" of release ids.
 std::string format_iso(WallTime time);
 std::string format_compact(WallTime time);
-// Local time without zone and with microseconds, as the picked-version payload has it: "2026-11-21T08:05:09.123456".
+// Local time without zone and with microseconds, as the picked-version payload has it:
+// "2026-11-21T08:05:09.123456".
 std::string format_local(WallTime time);
 
 }  // namespace porter::base

@@ -25,11 +25,14 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 Sha256& Sha256::update(std::span<const std::byte> bytes) {
-  if (SHA256_Update(&state_->context, bytes.data(), bytes.size()) != 1) throw Error(Code::internal, "SHA-256 failed");
+  if (SHA256_Update(&state_->context, bytes.data(), bytes.size()) != 1)
+    throw Error(Code::internal, "SHA-256 failed");
   return *this;
 }
 
-Sha256& Sha256::update(std::string_view text) { return update(std::as_bytes(std::span(text.data(), text.size()))); }
+Sha256& Sha256::update(std::string_view text) {
+  return update(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 Digest Sha256::finish() {
   Digest digest{};
@@ -37,7 +40,9 @@ Digest Sha256::finish() {
   return digest;
 }
 
-Digest sha256(std::string_view text) { return Sha256().update(text).finish(); }
+Digest sha256(std::string_view text) {
+  return Sha256().update(text).finish();
+}
 
 Digest sha256_of_descriptor(int fd) {
   Sha256 hash;
@@ -66,6 +71,8 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
-std::string to_hex(const Digest& digest) { return to_hex(std::span<const std::uint8_t>(digest)); }
+std::string to_hex(const Digest& digest) {
+  return to_hex(std::span<const std::uint8_t>(digest));
+}
 
 }  // namespace porter::base

@@ -15,7 +15,9 @@ Error system_error(std::string_view subject, int errno_value) {
   return error;
 }
 
-void throw_errno(std::string_view subject) { throw system_error(subject, errno); }
+void throw_errno(std::string_view subject) {
+  throw system_error(subject, errno);
+}
 
 std::string format_error(const Error& error) {
   std::string out = fmt::format("error[P{}] ", static_cast<int>(error.code()));
@@ -23,7 +25,8 @@ std::string format_error(const Error& error) {
   if (!where.file.empty() && where.line > 0) out += fmt::format("{}:{}: ", printable(where.file), where.line);
   if (!where.file.empty() && where.line <= 0) out += fmt::format("{}: ", printable(where.file));
   out += printable_lines(error.message());
-  for (const std::string& doing : error.trail()) out += "\n  while " + printable(doing);
+  for (const std::string& doing : error.trail())
+    out += "\n  while " + printable(doing);
   if (!error.hint_text().empty()) out += "\nhint: " + printable_lines(error.hint_text());
   return out;
 }

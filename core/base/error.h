@@ -1,8 +1,8 @@
 #pragma once
-// Errors as values that travel by exception: what failed, where, what to do about it, and the trail of what was
-// being done. Thrown inside; turned into a value at every door (C callback, wire, thread, plugin); formatted once,
-// at the top, by format_error(). Interrupted is deliberately no Error, so that ordinary catch blocks let it pass.
-// Values are independent of each other and may be copied between threads.
+// Errors as values that travel by exception: what failed, where, what to do about it, and the trail of what
+// was being done. Thrown inside; turned into a value at every door (C callback, wire, thread, plugin);
+// formatted once, at the top, by format_error(). Interrupted is deliberately no Error, so that ordinary catch
+// blocks let it pass. Values are independent of each other and may be copied between threads.
 
 #include <exception>
 #include <string>
@@ -15,25 +15,25 @@ namespace porter::base {
 // The number is part of the interface (docs/errors.md): never reuse one, never change a meaning.
 enum class Code : int {
   internal = 100,
-  usage = 200,           // the command line
-  ini_syntax = 210,      // a project file cannot be read as INI
+  usage = 200,       // the command line
+  ini_syntax = 210,  // a project file cannot be read as INI
   unknown_section = 211,
   unknown_key = 212,
   bad_value = 213,
-  missing = 214,         // something required is not there: file, module, host, ref
+  missing = 214,  // something required is not there: file, module, host, ref
   cycle = 215,
-  unsupported = 216,     // known by name, not yet supported
-  source = 300,          // checkout or build failed
-  unreachable = 400,     // no connection, or it broke
+  unsupported = 216,  // known by name, not yet supported
+  source = 300,       // checkout or build failed
+  unreachable = 400,  // no connection, or it broke
   host_key = 401,
   authentication = 402,
-  become = 403,          // sudo refused, or wants a password
-  agent = 410,           // the agent could not be installed or started
-  protocol = 411,        // the peer said something that is not allowed here
+  become = 403,    // sudo refused, or wants a password
+  agent = 410,     // the agent could not be installed or started
+  protocol = 411,  // the peer said something that is not allowed here
   timeout = 412,
-  remote = 420,          // a command on the target failed
+  remote = 420,  // a command on the target failed
   locked = 430,
-  refused = 440,         // target state forbids it: foreign folder, newer format, too many deletions
+  refused = 440,  // target state forbids it: foreign folder, newer format, too many deletions
   no_space = 441,
   io = 450,
   plugin_refused = 500,  // not loaded

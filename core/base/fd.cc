@@ -67,7 +67,9 @@ void write_all(int fd, std::span<const std::byte> bytes) {
   }
 }
 
-void write_all(int fd, std::string_view text) { write_all(fd, std::as_bytes(std::span(text.data(), text.size()))); }
+void write_all(int fd, std::string_view text) {
+  write_all(fd, std::as_bytes(std::span(text.data(), text.size())));
+}
 
 std::string read_to_end(int fd, std::size_t limit) {
   std::string all;
@@ -76,11 +78,16 @@ std::string read_to_end(int fd, std::size_t limit) {
     const std::size_t got = read_some(fd, buffer);
     if (got == 0) return all;
     all.append(reinterpret_cast<const char*>(buffer.data()), got);
-    if (all.size() > limit) throw Error(Code::refused, "larger than the limit of " + std::to_string(limit) + " bytes");
+    if (all.size() > limit)
+      throw Error(Code::refused, "larger than the limit of " + std::to_string(limit) + " bytes");
   }
 }
 
-void wait_readable(int fd, Deadline deadline, const CancelToken& cancel) { wait_for(fd, POLLIN, deadline, cancel); }
-void wait_writable(int fd, Deadline deadline, const CancelToken& cancel) { wait_for(fd, POLLOUT, deadline, cancel); }
+void wait_readable(int fd, Deadline deadline, const CancelToken& cancel) {
+  wait_for(fd, POLLIN, deadline, cancel);
+}
+void wait_writable(int fd, Deadline deadline, const CancelToken& cancel) {
+  wait_for(fd, POLLOUT, deadline, cancel);
+}
 
 }  // namespace porter::base

@@ -1,6 +1,6 @@
 #pragma once
-// File descriptors that close themselves, and whole reads and writes. All functions retry EINTR. Every descriptor
-// made here is close-on-exec.
+// File descriptors that close themselves, and whole reads and writes. All functions retry EINTR. Every
+// descriptor made here is close-on-exec.
 
 #include <cstddef>
 #include <cstdint>
@@ -49,14 +49,15 @@ void set_nonblocking(int fd);
 
 // Reads up to `into.size()` bytes; 0 means end of file. Throws Error(io).
 std::size_t read_some(int fd, std::span<std::byte> into);
-// Writes everything. Throws Error(io); a reader that went away is an Error too, never SIGPIPE's death (the mains
-// ignore that signal).
+// Writes everything. Throws Error(io); a reader that went away is an Error too, never SIGPIPE's death (the
+// mains ignore that signal).
 void write_all(int fd, std::span<const std::byte> bytes);
 void write_all(int fd, std::string_view text);
 // Everything up to end of file. Throws Error(refused) beyond `limit` bytes.
 std::string read_to_end(int fd, std::size_t limit);
 
-// Waits until `fd` is readable (or writable). Throws Error(timeout) at the deadline and Interrupted on cancel.
+// Waits until `fd` is readable (or writable). Throws Error(timeout) at the deadline and Interrupted on
+// cancel.
 void wait_readable(int fd, Deadline deadline, const CancelToken& cancel);
 void wait_writable(int fd, Deadline deadline, const CancelToken& cancel);
 

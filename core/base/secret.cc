@@ -4,6 +4,8 @@
 
 namespace porter::base {
 
-Secret::~Secret() { ::explicit_bzero(text_.data(), text_.size()); }
+Secret::~Secret() {
+  ::explicit_bzero(text_.data(), text_.size());
+}
 
 }  // namespace porter::base

@@ -1,6 +1,7 @@
 #pragma once
-// A secret: a type that cannot be printed by accident. Streams and fmt refuse it at compile time; only reveal()
-// gives the text, and every call of it is easy to find. The bytes are overwritten when the object goes.
+// A secret: a type that cannot be printed by accident. Streams and fmt refuse it at compile time; only
+// reveal() gives the text, and every call of it is easy to find. The bytes are overwritten when the object
+// goes.
 
 #include <string>
 #include <utility>

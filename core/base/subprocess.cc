@@ -21,7 +21,8 @@ extern char** environ;
 namespace porter::base {
 namespace {
 
-// Everything the child needs, laid out before fork(): between fork and exec only async-signal-safe calls are allowed.
+// Everything the child needs, laid out before fork(): between fork and exec only async-signal-safe calls are
+// allowed.
 struct Prepared {
   std::vector<std::string> environment;
   std::vector<char*> argument_pointers;
@@ -37,9 +38,12 @@ Prepared prepare(const Command& command) {
                        command.unset_environment.end();
     if (!unset && !command.set_environment.contains(name)) out.environment.emplace_back(text);
   }
-  for (const auto& [name, value] : command.set_environment) out.environment.push_back(fmt::format("{}={}", name, value));
-  for (const std::string& argument : command.arguments) out.argument_pointers.push_back(const_cast<char*>(argument.c_str()));
-  for (std::string& entry : out.environment) out.environment_pointers.push_back(entry.data());
+  for (const auto& [name, value] : command.set_environment)
+    out.environment.push_back(fmt::format("{}={}", name, value));
+  for (const std::string& argument : command.arguments)
+    out.argument_pointers.push_back(const_cast<char*>(argument.c_str()));
+  for (std::string& entry : out.environment)
+    out.environment_pointers.push_back(entry.data());
   out.argument_pointers.push_back(nullptr);
   out.environment_pointers.push_back(nullptr);
   return out;
@@ -54,11 +58,15 @@ bool place(int from, int to) {
 }
 
 // In the child: keeps descriptors clear of 0..2, so that placing one does not overwrite another.
-int lift(int fd) { return fd >= 0 && fd < 3 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd; }
+int lift(int fd) {
+  return fd >= 0 && fd < 3 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd;
+}
 
-[[noreturn]] void become_program(const Command& command, Prepared& prepared, const Child::Wiring& wiring, int report) {
+[[noreturn]] void become_program(const Command& command, Prepared& prepared, const Child::Wiring& wiring,
+                                 int report) {
   ::setpgid(0, 0);
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  for (int signal = 1; signal < NSIG; ++signal)
+    ::signal(signal, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -66,9 +74,12 @@ int lift(int fd) { return fd >= 0 && fd < 3 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 3) : 
   const int output = lift(wiring.standard_output);
   const int errors = lift(wiring.standard_error);
   bool ok = place(input, 0) && place(output, 1) && place(errors, 2);
-  for (const int fd : wiring.inherited) ok = ok && ::fcntl(fd, F_SETFD, 0) == 0;
+  for (const int fd : wiring.inherited)
+    ok = ok && ::fcntl(fd, F_SETFD, 0) == 0;
   if (ok && !command.directory.empty()) ok = ::chdir(command.directory.c_str()) == 0;
-  if (ok) ::execvpe(prepared.argument_pointers[0], prepared.argument_pointers.data(), prepared.environment_pointers.data());
+  if (ok)
+    ::execvpe(prepared.argument_pointers[0], prepared.argument_pointers.data(),
+              prepared.environment_pointers.data());
   const int reason = errno;
   [[maybe_unused]] const ssize_t written = ::write(report, &reason, sizeof reason);
   ::_exit(127);
@@ -92,8 +103,13 @@ void append_limited(std::string& to, std::string_view more, std::size_t limit) {
 // Moves bytes between a running child and its command's fields until both outputs are closed.
 class Conversation {
  public:
-  Conversation(const Command& command, CommandResult& result, UniqueFd input, UniqueFd output, UniqueFd errors)
-      : command_(command), result_(result), input_(std::move(input)), output_(std::move(output)), errors_(std::move(errors)) {
+  Conversation(const Command& command, CommandResult& result, UniqueFd input, UniqueFd output,
+               UniqueFd errors)
+      : command_(command),
+        result_(result),
+        input_(std::move(input)),
+        output_(std::move(output)),
+        errors_(std::move(errors)) {
     set_nonblocking(input_.get());
     if (command.input.empty()) input_.reset();
   }
@@ -104,7 +120,8 @@ class Conversation {
       std::array<pollfd, 4> fds = {pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0},
                                    pollfd{input_.get(), POLLOUT, 0}, pollfd{cancel.descriptor(), POLLIN, 0}};
       if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR) throw_errno("poll");
-      if (deadline.passed()) throw Error(Code::timeout, fmt::format("{}: still running at its deadline", command_.arguments[0]));
+      if (deadline.passed())
+        throw Error(Code::timeout, fmt::format("{}: still running at its deadline", command_.arguments[0]));
       if (fds[0].revents != 0) drain(output_, result_.output);
       if (fds[1].revents != 0) drain(errors_, result_.errors);
       if (fds[2].revents != 0) feed();
@@ -122,7 +139,8 @@ class Conversation {
   void feed() {
     const std::string_view rest = std::string_view(command_.input).substr(fed_);
     const ssize_t put = ::write(input_.get(), rest.data(), rest.size());
-    if (put < 0 && errno != EAGAIN && errno != EINTR) return input_.reset();  // it reads no more: its own business
+    if (put < 0 && errno != EAGAIN && errno != EINTR)
+      return input_.reset();  // it reads no more: its own business
     if (put > 0) fed_ += static_cast<std::size_t>(put);
     if (fed_ == command_.input.size()) input_.reset();
   }
@@ -154,7 +172,8 @@ Child Child::start(const Command& command, const Wiring& wiring) {
   if (got == 0) return Child(pid);
   ::waitpid(pid, nullptr, 0);
   const bool missing = reason == ENOENT || reason == ENOTDIR;
-  throw Error(missing ? Code::missing : Code::io, fmt::format("cannot run {}: {}", command.arguments[0], std::strerror(reason)));
+  throw Error(missing ? Code::missing : Code::io,
+              fmt::format("cannot run {}: {}", command.arguments[0], std::strerror(reason)));
 }
 
 Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}

@@ -1,6 +1,7 @@
 #pragma once
-// Programs started by argument list, never through a shell. Children get their own process group, default signal
-// dispositions and no descriptor but the three named here; a cancelled or timed-out run ends the whole group.
+// Programs started by argument list, never through a shell. Children get their own process group, default
+// signal dispositions and no descriptor but the three named here; a cancelled or timed-out run ends the whole
+// group.
 
 #include <sys/types.h>
 
@@ -17,18 +18,19 @@
 namespace porter::base {
 
 struct Command {
-  std::vector<std::string> arguments;          // [0] is the program, looked up in PATH; never empty
-  std::filesystem::path directory;             // where it runs; empty: here
+  std::vector<std::string> arguments;                  // [0] is the program, looked up in PATH; never empty
+  std::filesystem::path directory;                     // where it runs; empty: here
   std::map<std::string, std::string> set_environment;  // on top of the inherited environment
   std::vector<std::string> unset_environment;
-  std::string input;                           // fed to its stdin
-  std::size_t output_limit = 16U << 20U;       // bytes kept of each of stdout and stderr; more is cut, not an error
-  bool merge_output = false;                   // stderr goes into `output` too, in the order it was written
+  std::string input;  // fed to its stdin
+  std::size_t output_limit =
+      16U << 20U;             // bytes kept of each of stdout and stderr; more is cut, not an error
+  bool merge_output = false;  // stderr goes into `output` too, in the order it was written
 };
 
 struct CommandResult {
-  int status = 0;   // exit status; -1 when a signal ended it
-  int signal = 0;   // that signal
+  int status = 0;  // exit status; -1 when a signal ended it
+  int signal = 0;  // that signal
   std::string output;
   std::string errors;
   bool ok() const { return status == 0 && signal == 0; }
@@ -40,12 +42,12 @@ struct CommandResult {
 // Interrupted on cancel; a failing program is a result, not an exception.
 CommandResult run_command(const Command& command, Deadline deadline, const CancelToken& cancel);
 
-// A running child with the descriptors that were asked for. The destructor ends its process group (SIGKILL) and
-// reaps it.
+// A running child with the descriptors that were asked for. The destructor ends its process group (SIGKILL)
+// and reaps it.
 class Child {
  public:
   struct Wiring {
-    int standard_input = -1;   // descriptor the child gets as 0, 1, 2; -1 means /dev/null
+    int standard_input = -1;  // descriptor the child gets as 0, 1, 2; -1 means /dev/null
     int standard_output = -1;
     int standard_error = -1;
     std::vector<int> inherited;  // descriptors that stay open under their own number

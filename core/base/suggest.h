@@ -7,7 +7,8 @@
 
 namespace porter::base {
 
-// Damerau-Levenshtein distance (optimal string alignment): inserts, deletes, replacements, swaps of neighbours.
+// Damerau-Levenshtein distance (optimal string alignment): inserts, deletes, replacements, swaps of
+// neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The nearest of `known` within a third of the word's length (at least 2), or "".

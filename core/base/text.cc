@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 #include <cmath>
 
 #include "core/base/error.h"
@@ -14,10 +14,12 @@
 namespace porter::base {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
-// The length of the valid UTF-8 sequence at the start of `text`, 0 when there is none (overlong forms, surrogates
-// and anything beyond U+10FFFF are invalid; table of RFC 3629 section 4).
+// The length of the valid UTF-8 sequence at the start of `text`, 0 when there is none (overlong forms,
+// surrogates and anything beyond U+10FFFF are invalid; table of RFC 3629 section 4).
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto tail = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
@@ -56,7 +58,8 @@ std::string make_printable(std::string_view text, bool keep_lines) {
     const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     const std::size_t taken = std::max<std::size_t>(length, 1);
     if (length == 0 || (control && !kept_control) || is_dangerous(text.substr(0, length))) {
-      for (const char bad : text.substr(0, taken)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(bad));
+      for (const char bad : text.substr(0, taken))
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(bad));
     } else {
       out += text.substr(0, taken);
     }
@@ -77,7 +80,8 @@ std::string read_word(std::string_view text, std::size_t& i) {
         if (c == '"' && text[i] == '\\' && i + 1 < text.size()) ++i;
         word += text[i++];
       }
-      if (i == text.size()) throw Error(Code::bad_value, fmt::format("the {} quote is never closed: {}", c, text));
+      if (i == text.size())
+        throw Error(Code::bad_value, fmt::format("the {} quote is never closed: {}", c, text));
       ++i;
     } else {
       word += c;
@@ -89,8 +93,10 @@ std::string read_word(std::string_view text, std::size_t& i) {
 }  // namespace
 
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front()))
+    text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back()))
+    text.remove_suffix(1);
   return text;
 }
 
@@ -138,7 +144,8 @@ std::vector<std::string> split_words(std::string_view text) {
 
 std::string quote_shell(std::string_view text) {
   const auto plain = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("@%_+=:,./-").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("@%_+=:,./-").find(c) != std::string_view::npos;
   };
   if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return std::string(text);
   std::string out = "'";
@@ -161,8 +168,12 @@ std::string quote_shell(const std::vector<std::string>& arguments) {
   return out;
 }
 
-std::string printable(std::string_view text) { return make_printable(text, false); }
-std::string printable_lines(std::string_view text) { return make_printable(text, true); }
+std::string printable(std::string_view text) {
+  return make_printable(text, false);
+}
+std::string printable_lines(std::string_view text) {
+  return make_printable(text, true);
+}
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
@@ -187,7 +198,8 @@ std::string format_bytes(std::uint64_t bytes) {
   static constexpr std::array<const char*, 5> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB"};
   double value = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit)
+    value /= 1024;
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 

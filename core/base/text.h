@@ -21,7 +21,8 @@ std::string lower(std::string_view text);
 // no expansion, no operators. An open quote throws Error(bad_value).
 std::vector<std::string> split_words(std::string_view text);
 
-// The one quoting function: `text` as a single word for a POSIX shell, whatever bytes it holds (NUL excepted).
+// The one quoting function: `text` as a single word for a POSIX shell, whatever bytes it holds (NUL
+// excepted).
 std::string quote_shell(std::string_view text);
 std::string quote_shell(const std::vector<std::string>& arguments);
 

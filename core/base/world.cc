@@ -56,7 +56,8 @@ World process_world() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::size_t equals = text.find('=');
-    if (equals != std::string_view::npos) world.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      world.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   world.directory = std::filesystem::current_path();
   world.now = [] { return std::chrono::system_clock::now(); };

@@ -1,6 +1,6 @@
 #pragma once
-// Everything a command touches of the outside, as one value, so that a whole command runs inside a test with fakes.
-// Used from the main thread; the streams belong to whoever made the World.
+// Everything a command touches of the outside, as one value, so that a whole command runs inside a test with
+// fakes. Used from the main thread; the streams belong to whoever made the World.
 
 #include <filesystem>
 #include <functional>

@@ -11,7 +11,8 @@ TEST_CASE("a comma list is trimmed and keeps its order", "[text]") {
 }
 
 TEST_CASE("words are split as a shell would, with nothing expanded", "[text]") {
-  CHECK(split_words("a 'b c' \"d\\\"e\" f\\ g $HOME *") == std::vector<std::string>{"a", "b c", "d\"e", "f g", "$HOME", "*"});
+  CHECK(split_words("a 'b c' \"d\\\"e\" f\\ g $HOME *") ==
+        std::vector<std::string>{"a", "b c", "d\"e", "f g", "$HOME", "*"});
   CHECK_THROWS_AS(split_words("a 'b"), Error);
 }
 
@@ -23,7 +24,8 @@ TEST_CASE("quoting survives every byte", "[text]") {
 
 TEST_CASE("text from outside cannot drive a terminal", "[text]") {
   CHECK(printable("a\x1b[31mb") == "a\\x1b[31mb");
-  CHECK(printable("\xc2\x9b" "x") == "\\xc2\\x9bx");
+  CHECK(printable("\xc2\x9b"
+                  "x") == "\\xc2\\x9bx");
   CHECK(printable("\xe2\x80\xae") == "\\xe2\\x80\\xae");
   CHECK(printable("\xff") == "\\xff");
   CHECK(printable("caf\xc3\xa9") == "caf\xc3\xa9");

@@ -1,0 +1,54 @@
+#pragma once
+// Signals: what a deploy says while it walks. Each has porter's code or a new one; plugins may define more by
+// name.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace porter {
+
+class Signal {
+ public:
+  // A signal of porter-admin itself. `name` is a literal.
+  constexpr Signal(std::uint32_t code, std::string_view name) : code_(code), name_(name) {}
+  // A plugin's own signal, known by its name alone ("supervisor-launcher-updated"). The name must outlive
+  // every use: a literal or a static.
+  static constexpr Signal named(std::string_view name) { return {0, name}; }
+
+  constexpr std::uint32_t code() const { return code_; }
+  constexpr std::string_view name() const { return name_; }
+  friend constexpr bool operator==(const Signal& a, const Signal& b) { return a.name_ == b.name_; }
+
+ private:
+  std::uint32_t code_;
+  std::string_view name_;
+};
+
+// In firing order. "module" scope: once a run and module, before any host; "host" scope: per module and host.
+inline constexpr Signal SIG_SOURCE_PREPARE{
+    0x10, "SIG_SOURCE_PREPARE"};                         // module: the private checkout is there; build in it
+inline constexpr Signal SIG_DEPLOY{0x30, "SIG_DEPLOY"};  // module: the procedure itself; replace to own it
+inline constexpr Signal SIG_DEPLOY_START{
+    0x20, "SIG_DEPLOY_START"};  // host: connected, lock held, stage is made next
+inline constexpr Signal SIG_SOURCE_PRE_SEND{0x01, "SIG_SOURCE_PRE_SEND"};  // host: before the tree is sent
+inline constexpr Signal SIG_SOURCE_SEND{
+    0x03, "SIG_SOURCE_SEND"};  // host: default sends the composed tree; replace to send otherwise
+inline constexpr Signal SIG_SOURCE_POST_SEND{
+    0x02, "SIG_SOURCE_POST_SEND"};  // host: destpath() is complete; touch only it
+inline constexpr Signal SIG_PRE_ACTIVATE{0x22, "SIG_PRE_ACTIVATE"};  // host: past the barrier; stop services
+inline constexpr Signal SIG_ACTIVATE{0x23, "SIG_ACTIVATE"};  // host: default switches to the new release
+inline constexpr Signal SIG_POST_ACTIVATE{
+    0x24, "SIG_POST_ACTIVATE"};  // host: the new release is live; start services
+inline constexpr Signal SIG_HEALTH_CHECK{0x25, "SIG_HEALTH_CHECK"};    // host: throw to take the release back
+inline constexpr Signal SIG_DEPLOY_FINISH{0x21, "SIG_DEPLOY_FINISH"};  // host: done and committed
+inline constexpr Signal SIG_DEPLOY_FAILED{
+    0x26, "SIG_DEPLOY_FAILED"};  // host: before the undo; payload "phase", "error"
+inline constexpr Signal SIG_ROLLBACK{0x27, "SIG_ROLLBACK"};  // host: an older release was made live
+
+// What a signal carries: names and text. porter's keyword arguments.
+using Payload = std::map<std::string, std::string>;
+
+}  // namespace porter
