@@ -1,0 +1,54 @@
+#include "core/event/codec.h"
+
+#include "core/base/error.h"
+#include "tests/support/catch.h"
+
+using namespace porter;
+using event::Event;
+
+namespace {
+
+// Two events are the same when they read the same.
+std::string text_of(const Event& event) {
+  return event::encode(event, base::WallTime());
+}
+
+}  // namespace
+
+TEST_CASE("every kind of event survives the way through JSON", "[event]") {
+  const std::vector<Event> all = {
+      event::RunStarted{"r1", "deploy", "p", "testing", "stable", "why", "ada@here", {"a", "b"}, {"m"}},
+      event::ModulePinned{"m", "1a2b3c4d (tag 1.0)", "1a2b"},
+      event::HostConnected{"a", "local", 0.5},
+      event::Planned{"m", "a", false, 1, 2, 3, 4, {"+ x"}},
+      event::SignalFired{"SIG_DEPLOY_START", "m", "a", "acme.audit", 0.1},
+      event::Progress{"m", "a", "sending", 1, 2},
+      event::Talk{event::Level::warning, "acme.audit", "m", "a", "text"},
+      event::Output{"line"},
+      event::ModuleFinished{"m", "a", event::Outcome::rolled_back, "id", "v", 1, 2, 3, 4, 5, 6, 7, 0.5},
+      event::Failure{"a", "m", 212, "error[P212] …"},
+      event::Question{7, event::QuestionKind::secret, "Password: "},
+      event::RunFinished{6, "cause", 1.5},
+  };
+  REQUIRE(all.size() == std::variant_size_v<Event>);
+  for (const Event& event : all) {
+    const std::string line = text_of(event);
+    INFO(line);
+    CHECK(line.find('\n') == std::string::npos);
+    CHECK(text_of(event::decode(line)) == line);
+  }
+}
+
+TEST_CASE("what is no event is refused", "[event]") {
+  CHECK_THROWS_AS(event::decode("{}"), base::Error);
+  CHECK_THROWS_AS(event::decode("{\"event\":\"no_such\"}"), base::Error);
+  CHECK_THROWS_AS(event::decode("{\"event\":\"output\"}"), base::Error);
+  CHECK_THROWS_AS(event::decode("nonsense"), base::Error);
+}
+
+TEST_CASE("bytes that are no UTF-8 do not break the stream", "[event]") {
+  const std::string line =
+      text_of(event::Output{"a\xff"
+                            "b"});
+  CHECK_NOTHROW(event::decode(line));
+}
