@@ -1,0 +1,126 @@
+#pragma once
+// One agent connection to one host, as the engine sees it. Every call is one exchange (stage() and compare()
+// are a few, however many files there are) and blocks the calling thread until the answer is there; one
+// thread at a time. Errors of the agent arrive as base::Error with their code, hint and trail, and
+// "while …on HOST" added; after unreachable, protocol or timeout the endpoint is dead and says so on every
+// later call. Throws Interrupted on cancel (and is dead then, too: the agent dies with its connection).
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/base/clock.h"
+#include "core/endpoint/agent_bundle.h"
+#include "core/protocol/values.h"
+
+namespace porter::transport {
+class Transport;
+}
+namespace porter::sync {
+struct Composed;
+struct SyncPlan;
+}  // namespace porter::sync
+
+namespace porter::endpoint {
+
+struct DialOptions {
+  // pushed: the agent is found on the target or put there. child: the bundled file is started directly
+  // (local targets).
+  enum class Start { pushed, child };
+  Start start = Start::pushed;
+  std::string become;      // run the agent as this user, through sudo -n; "" is the user who logged in
+  std::string agent_path;  // folder to keep the agent in; "" tries ~/.cache/porter, then /var/tmp/porter-UID
+  std::string run_id;      // for the agent's process title and messages
+  std::chrono::seconds dial_deadline{60};
+  std::chrono::seconds idle_deadline{60};  // both ends give up when nothing at all comes for this long
+  base::CancelToken cancel;
+};
+
+struct Progress {
+  std::uint64_t bytes_done = 0;  // content bytes that need not be sent any more
+  std::uint64_t bytes_total = 0;
+  std::uint64_t files_done = 0;
+  std::uint64_t files_total = 0;
+};
+// Called on the thread that called stage(), at most some times a second and at the end.
+using ProgressSink = std::function<void(const Progress&)>;
+
+struct TrafficCount {
+  std::uint64_t bytes_in = 0;  // frames with their headers, before encryption
+  std::uint64_t bytes_out = 0;
+  std::uint64_t frames_in = 0;
+  std::uint64_t frames_out = 0;
+  std::uint64_t exchanges = 0;  // times that we waited for an answer
+};
+
+class Endpoint {
+ public:
+  virtual ~Endpoint() = default;
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  // Finds or installs the agent and greets it. Throws unreachable, become (sudo refused, with what to do),
+  // agent (cannot be installed or run there; the hint says what to do), protocol, timeout.
+  static std::unique_ptr<Endpoint> dial(transport::Transport& transport, const AgentBundle& bundle,
+                                        const DialOptions& options);
+
+  virtual const protocol::Hello& hello() const = 0;
+  // True when dial() had to put the agent there.
+  virtual bool pushed() const = 0;
+  // As the transport describes it: for messages.
+  virtual const std::string& where() const = 0;
+
+  // All sites in one exchange; answers are in the order of the queries. Changes nothing.
+  virtual std::vector<protocol::SiteState> look(const std::vector<protocol::SiteQuery>& sites) = 0;
+  // What stage() would do. Changes nothing.
+  virtual sync::SyncPlan compare(const protocol::SiteQuery& site, const sync::Composed& composed) = 0;
+
+  // Held until unlock() or the end of the connection. Throws Error(locked) that shows the holder.
+  virtual void lock(const std::string& site, const protocol::LockNote& note) = 0;
+  virtual void unlock(const std::string& site) = 0;
+
+  // Sends the composed tree into a stage of the locked site. Throws refused, no_space, io.
+  virtual protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
+                                      const ProgressSink& progress) = 0;
+  // Walks the stage (handlers may have added to it), makes it durable and seals it; gives the header back
+  // with `root` filled in.
+  virtual protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header,
+                                    protocol::Durability durability) = 0;
+  virtual void activate(const std::string& site, const std::string& release_id) = 0;
+  // Undoes an activate() that was not committed; also settles what a killed run left.
+  virtual void revert(const std::string& site, const std::string& release_id) = 0;
+  // The point of no return: writes the commit record and removes what is no longer needed.
+  virtual void commit(const std::string& site, const std::string& release_id) = 0;
+  // Throws a stage or sealed release away that was not activated.
+  virtual void discard(const std::string& site, const std::string& release_id) = 0;
+
+  // A failing program is a result. Throws Error(remote) when it cannot be started, Error(timeout) at its
+  // deadline (the program and its children are ended).
+  virtual protocol::RunResult run(const protocol::RunRequest& request) = 0;
+  virtual protocol::PathState stat(const std::string& path) = 0;
+  bool exists(const std::string& path) { return stat(path).kind != protocol::PathKind::missing; }
+  bool is_link(const std::string& path) { return stat(path).kind == protocol::PathKind::link; }
+  // Throws Error(missing), or Error(refused) beyond `limit` bytes.
+  virtual std::string read_file(const std::string& path, std::uint64_t limit) = 0;
+  // Replaces the file in one step, folders above it are made; mode 0 keeps the mode (0644 for a new one).
+  virtual void write_file(const std::string& path, std::string_view content, std::uint32_t mode) = 0;
+  // A file, or a folder with all in it; modes kept, links sent as links.
+  virtual void upload(const std::filesystem::path& local, const std::string& path) = 0;
+  // A file or link; no error when it is not there.
+  virtual void remove(const std::string& path) = 0;
+  virtual void rename(const std::string& from, const std::string& to) = 0;
+
+  virtual TrafficCount traffic() const = 0;
+  // Ends the agent in good order; the destructor does it by cutting the connection.
+  virtual void close() = 0;
+
+ protected:
+  Endpoint() = default;
+};
+
+}  // namespace porter::endpoint

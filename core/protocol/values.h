@@ -1,0 +1,169 @@
+#pragma once
+// The values that operator's side and agent exchange about sites, locks, releases and programs. Plain values
+// without threads; their wire form is in core/protocol/messages.h. Sizes are bytes, times seconds since the
+// epoch (UTC), paths absolute on the target unless said otherwise. A site is one module's `path` on one host.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/digest.h"
+
+namespace porter::protocol {
+
+// Whether modification times are part of a tree's identity; the same numbers as sync::Identity.
+enum class Identity : std::uint8_t { with_mtime = 1, content_only = 2 };
+enum class Layout : std::uint8_t { releases = 1, inplace = 2 };
+// How content that the target has already comes into a new release: automatic is spare, reflink, copy.
+enum class LinkMode : std::uint8_t { automatic = 1, reflink = 2, copy = 3, hard = 4 };
+enum class Durability : std::uint8_t { full = 1, none = 2 };
+// Which files a deploy may delete: those that a manifest of ours lists, or unknown ones too.
+enum class Deletion : std::uint8_t { listed = 1, unknown = 2 };
+// Whether a path that somebody else made may be taken over.
+enum class Adoption : std::uint8_t { refuse = 1, adopt = 2 };
+
+// What the agent says about itself and its machine, right after the magic.
+struct Hello {
+  std::uint16_t major = 0;  // protocol version; see docs/protocol.md for what each number promises
+  std::uint16_t minor = 0;
+  std::vector<std::string> features;
+  std::string version;    // of the program: "0.1.0"
+  base::Digest digest{};  // of the agent's own file
+  std::uint64_t pid = 0;
+  std::uint64_t uid = 0;
+  std::string user;
+  std::string home;
+  std::string hostname;
+  std::string ipv4;     // first address that is not loopback, else "127.0.0.1"; asked of the kernel alone
+  std::string machine;  // "x86_64"
+  std::string system;   // "Linux 6.1.0"
+  std::int64_t clock = 0;
+};
+
+// What a seal says beside its tree: one immutable release, or the tree of an inplace site.
+struct SealHeader {
+  std::string release_id;
+  std::string run_id;
+  std::string module;
+  std::string version;  // for people: "1a2b3c4d (branch main)"
+  std::string commit;   // "" when the source has none
+  std::string config;
+  std::string
+      skip_key;  // composed digest + settings + plugin and hook versions + config, as the engine makes it
+  std::string operator_name;  // "ada@laptop"
+  std::string message;        // -m
+  std::int64_t created = 0;   // by the operator's clock
+  base::Digest composed{};    // root digest of the composed tree, before handlers added to it
+  base::Digest root{};        // root digest of the sealed tree; the agent fills it
+};
+
+struct SiteQuery {
+  std::string path;
+  Layout layout = Layout::releases;
+  Identity identity = Identity::content_only;
+  base::Digest wanted{};               // root digest of the composed tree
+  std::vector<std::string> generated;  // patterns of what the running application writes: never drift
+};
+
+enum class Standing : std::uint8_t {
+  absent = 1,   // the path is not there, or an empty folder
+  ours = 2,     // has a .porter of a format that we know
+  foreign = 3,  // something of somebody else's: deployable with Adoption::adopt only
+  newer = 4,    // .porter/format of a later porter-admin: refused
+};
+
+enum class Difference : std::uint8_t { added = 1, changed = 2, deleted = 3 };
+struct Drifted {
+  std::string path;  // relative to the tree
+  Difference what = Difference::changed;
+};
+
+struct SiteState {
+  std::string path;
+  Standing standing = Standing::absent;
+  std::string reason;    // why it is foreign or newer, for people
+  std::string current;   // release id that is live, "" when none
+  SealHeader seal;       // of the live release; all empty when there is none
+  bool matches = false;  // the live tree's root digest is the wanted one, and it did not drift
+  std::uint64_t drift_count = 0;
+  std::vector<Drifted> drift;         // the first 100
+  std::vector<std::string> releases;  // sealed ones, oldest first
+  std::string unfinished;             // what a killed run left to settle, for people; "" when nothing
+  std::string locked_by;              // who holds the lock right now, for people; "" when nobody
+  std::uint64_t free_bytes = 0;       // for ordinary users, on the file system of the path
+  std::uint64_t free_inodes = 0;
+};
+
+// Who locks a site and why; shown to those who find it locked.
+struct LockNote {
+  std::string holder;  // "ada@laptop"
+  std::string run_id;
+  std::string purpose;  // "deploy of web (stable) to production"
+  std::int64_t since = 0;
+};
+
+struct StageRequest {
+  std::string site;
+  Layout layout = Layout::releases;
+  std::string release_id;
+  std::string run_id;
+  Adoption adoption = Adoption::refuse;
+  LinkMode link = LinkMode::automatic;
+  Deletion deletion = Deletion::listed;
+  std::vector<std::string> shared;     // paths relative to the tree that survive releases
+  std::vector<std::string> generated;  // patterns that are never deleted and never drift
+  std::uint32_t keep_releases = 5;     // counted at commit
+  // More deleted files than this stop before anything changes: a number and a percentage of the files there;
+  // both must hold. The defaults allow all.
+  static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+  std::uint64_t max_delete = kNoLimit;
+  std::uint32_t max_delete_percent = 100;
+};
+
+// What a stage took.
+struct StageReport {
+  std::string destination;       // absolute path of the complete tree, as destpath() gives it to handlers
+  std::uint64_t files_kept = 0;  // were there already, same content
+  std::uint64_t files_whole = 0;
+  std::uint64_t files_delta = 0;
+  std::uint64_t files_cloned = 0;  // content came from another place on the target
+  std::uint64_t files_deleted = 0;
+  std::uint64_t bytes_whole = 0;  // content bytes of files sent whole
+  std::uint64_t bytes_delta = 0;  // bytes of deltas as sent
+  std::uint64_t bytes_saved = 0;  // content bytes of delta files that did not travel
+  std::uint64_t resent = 0;       // files of a second round
+  std::uint64_t wire_in = 0;      // frames, both directions, before encryption
+  std::uint64_t wire_out = 0;
+};
+
+enum class Privilege : std::uint8_t { user = 1, sudo = 2 };  // sudo: through `sudo -n --`
+
+struct RunRequest {
+  std::vector<std::string> arguments;    // never empty
+  std::string directory;                 // "" is the agent's own
+  std::vector<std::string> environment;  // "NAME=value", on top of the agent's
+  std::string input;                     // at most 512 KiB
+  Privilege privilege = Privilege::user;
+  std::uint32_t deadline_seconds = 0;        // 0: none but the connection's
+  std::uint64_t output_limit = 256U << 10U;  // bytes kept of each of stdout and stderr, at most 384 KiB
+};
+
+struct RunResult {
+  std::int32_t status = 0;  // exit status; -1 when a signal ended it
+  std::int32_t signal = 0;
+  std::string output;
+  std::string errors;
+  bool output_cut = false;  // more came than the limit allowed
+  bool ok() const { return status == 0 && signal == 0; }
+};
+
+enum class PathKind : std::uint8_t { missing = 1, file = 2, folder = 3, link = 4, other = 5 };
+struct PathState {
+  PathKind kind = PathKind::missing;  // of the path itself; links are not followed
+  std::uint32_t mode = 0;
+  std::uint64_t size = 0;
+  std::int64_t mtime_ns = 0;
+  std::string target;  // links only
+};
+
+}  // namespace porter::protocol
