@@ -1,0 +1,184 @@
+#pragma once
+// The store on the target: one module's folder, its releases and what the agent remembers about them. Used by
+// the agent's commands; one thread at a time (Stage says what may run beside each other).
+//
+//   <path>/current -> releases/<id>     layout releases: what runs
+//   <path>/releases/<id>/…              one folder a release, under its final name from the start
+//   <path>/shared/…                     survives releases
+//   <path>/…                            layout inplace: the live tree is <path> itself
+//   <path>/.porter/  (0700)
+//     format          the commit point of "this folder is ours": version and layout
+//     lock            kernel lock and a note of its holder; never deleted
+//     live -> <id>    layout inplace: the live release
+//     journal         the last activation: id, previous, undone or committed
+//     manifests/<id>  the seal; its existence makes a stage a release
+//     staging/<id>    mark of a release that is not committed yet; layout inplace: the changed files
+//     undo/<id>/      layout inplace: what that activation replaced, and its list of operations
+//     trash/          what is being removed
+//     displaced-<id>  a foreign `current` on its way aside
+//     history         one line a commit or revert
+//     tmp-…           files being written
+//
+// Invariants, whatever moment the process is killed at or the power fails (with Durability::full):
+//  1. Order, each durable before the next: mark in staging/ → file data and folders → seal → journal →
+//     `current` (or `live`) renamed → folder of that name synced → history record → mark removed.
+//  2. Without a seal there is no release: a release folder with a mark and no seal is nobody's and is removed
+//     by the next prepare(). A folder without mark and seal was not made by us and is left alone.
+//  3. `current` is replaced by rename only, so it is never absent once it existed (going back to "nothing was
+//     live before" removes it).
+//  4. Removing goes the other way: mark, seal, then the folder moves to trash/, then it is emptied.
+//  5. In layout inplace a file is replaced by rename after its old content got a second name in undo/. Until
+//     `live` names the new release, undoing the list of operations gives the old tree; every operation tells
+//     from the disk alone whether it was done, so undoing twice is undoing once.
+//  6. look() changes nothing. Everything else needs the lock, and repeating any call that was interrupted
+//     gives the same result.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/agent/beneath.h"
+#include "core/agent/lock.h"
+#include "core/agent/stage.h"
+#include "core/sync/manifest.h"
+
+namespace porter::agent {
+
+// The newest `.porter/format` this program understands.
+inline constexpr int kSiteFormat = 1;
+
+enum class SiteKind : std::uint8_t {
+  absent,   // no such folder
+  empty,    // a folder with nothing in it
+  foreign,  // somebody else's: see foreign_reason
+  ours,
+};
+
+enum class CheckDrift : std::uint8_t { no, yes };
+enum class Adopt : std::uint8_t { no, yes };
+// Layout inplace: what happens to entries that no manifest of ours lists.
+enum class Unknown : std::uint8_t { keep, remove };
+
+// How the live tree differs from its seal: entries of ours only, files nobody listed do not count.
+struct Drift {
+  std::uint64_t changed = 0;
+  std::uint64_t missing = 0;
+  std::vector<std::string> examples;  // paths, at most 20
+  bool any() const { return changed + missing > 0; }
+};
+
+struct SealedRelease {
+  std::string id;
+  sync::SealHeader header;
+};
+
+// An activation that was neither committed nor reverted: the run that made it ended early. It is live.
+struct Pending {
+  std::string id;
+  std::string previous;  // "" when nothing was live before
+  std::string run_id;
+};
+
+struct SiteState {
+  SiteKind kind = SiteKind::absent;
+  std::string foreign_reason;
+  int format = 0;
+  Layout layout = Layout::releases;
+  std::string current;                   // live release id, "" for none
+  std::optional<sync::SealHeader> live;  // nothing when none is live or its seal cannot be read
+  bool seal_damaged = false;             // a release is live, and its seal is missing or corrupt
+  Drift drift;
+  std::vector<SealedRelease> releases;  // oldest first; sealed and complete only
+  std::optional<Pending> pending;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t free_inodes = 0;
+  std::optional<Holder> holder;  // somebody else who holds the lock
+};
+
+struct PrepareOptions {
+  Adopt adopt = Adopt::no;
+  Holder self;
+  std::string keep_release;  // sealed, not yet activated, and still wanted (resume)
+};
+
+// A line of the history; time is ISO UTC.
+struct HistoryRecord {
+  std::string time;
+  std::string action;  // "commit" or "revert"
+  std::string release;
+  std::string previous;
+  std::string run_id;
+  std::string who;
+  std::string version;
+};
+
+struct CommitResult {
+  std::vector<std::string> pruned;
+  std::vector<std::string> warnings;  // what could not be pruned; never a reason to fail
+};
+
+class Site {
+ public:
+  // `path` is absolute; throws Error(usage) otherwise. Creates nothing and opens nothing yet.
+  static Site open(std::string path, Layout layout, Durability durability = Durability::full);
+  Site(Site&&) noexcept;
+  Site& operator=(Site&&) noexcept;
+  ~Site();
+
+  const std::string& path() const;
+  Layout layout() const;
+  // Absolute: <path>/current, or <path>.
+  std::string live_path() const;
+
+  // Changes nothing on disk. Throws Error(refused) when the format is newer than ours or the folder is of the
+  // other layout.
+  SiteState look(CheckDrift drift = CheckDrift::yes) const;
+
+  // Takes the lock, makes the folder ours, removes what killed runs left behind and undoes a killed inplace
+  // activation. A Holder: somebody else has the lock, nothing changed. Throws Error(refused), with a hint at
+  // --adopt, for a foreign folder. With Adopt::yes foreign entries stay; a foreign `current` stays live until
+  // the first activation renames it to `current.before-porter-<run>`.
+  std::optional<Holder> prepare(const PrepareOptions& options);
+  bool locked() const;
+  void release_lock();
+
+  // The live release's seal, for comparing; nothing when there is none or it is damaged.
+  std::optional<sync::Seal> base() const;
+  std::optional<sync::Seal> seal_of(const std::string& id) const;
+
+  // Makes sure that shared/ and the parents of every path exist. Returns the paths that have nothing in
+  // shared/ yet. A path that ends in '/' is a folder, and is made.
+  std::vector<std::string> prepare_shared(const std::vector<std::string>& paths);
+
+  // Room for a new release; Error(refused) when the id is taken by a sealed one. An unsealed one of the same
+  // id is removed first.
+  Stage begin_stage(const std::string& id, const std::string& run_id);
+
+  // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.
+  void activate(const std::string& id, const std::string& run_id, Unknown unknown = Unknown::keep);
+  // After handlers changed the live tree of an inplace release: the seal is made to describe its files again.
+  sync::SealHeader reseal(const std::string& id);
+  // Back to what was live before the activation of `id`, which is removed, seal and all. Also for an id that
+  // was never activated, or is gone already. Layout inplace: works for the last activation, committed or not.
+  void revert(const std::string& id);
+  // The activation stays: history record, then releases beyond `keep_releases` (at least 1; the live and the
+  // previous one never) are removed. Doing it twice writes one record.
+  CommitResult commit(const std::string& id, unsigned keep_releases, const HistoryRecord& details = {});
+  // Removes a stage or a sealed release that is not live. Error(refused) for the live one.
+  void discard(const std::string& id);
+
+  // Oldest first; the last `limit`.
+  std::vector<HistoryRecord> history(std::size_t limit = 50) const;
+
+ private:
+  struct Parts;
+  explicit Site(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// Throws Error(usage) unless `id` is a plain name of letters, digits, '.', '_' and '-'.
+void check_release_id(const std::string& id);
+
+}  // namespace porter::agent

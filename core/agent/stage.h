@@ -1,0 +1,104 @@
+#pragma once
+// A release being built. Layout releases: directly in releases/<id>, its final name, unsealed until the seal
+// exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
+//
+// Order of use: set_wanted → make_folders → clone_same → put_file / begin_file for what is missing →
+// make_links → finish → (handlers, seed_shared) → seal. put_file, begin_file, open_basis and a FileWriter's
+// calls may run in several threads at once for different paths; the rest is for one thread. Errors carry the
+// path. The Site must outlive its Stage.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "core/base/fd.h"
+#include "core/sync/manifest.h"
+#include "core/sync/tree.h"
+
+namespace porter::agent {
+
+enum class Layout : std::uint8_t { releases, inplace };
+// none: nothing is synced; a power failure may lose or tear a release that was reported as done.
+enum class Durability : std::uint8_t { full, none };
+
+struct SiteFolders;
+struct StageParts;
+
+// One file on its way into the stage. Without finish() the file is removed again.
+class FileWriter {
+ public:
+  FileWriter(FileWriter&&) noexcept;
+  FileWriter& operator=(FileWriter&&) noexcept;
+  ~FileWriter();
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view bytes);
+  std::uint64_t written() const;
+  // Checks size and SHA-256, gives the file its mode and time. A mismatch removes the file and throws
+  // Error(protocol) with both values; the file may then be sent again.
+  void finish();
+
+ private:
+  friend class Stage;
+  struct State;
+  explicit FileWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+class Stage {
+ public:
+  Stage(Stage&&) noexcept;
+  Stage& operator=(Stage&&) noexcept;
+  ~Stage();
+
+  const std::string& id() const;
+  // Absolute: the release's final folder, or the site's for inplace.
+  const std::string& path() const;
+
+  // The complete tree this release shall be. Throws Error(protocol) when it is not canonical, Error(refused)
+  // when it would write into .porter.
+  void set_wanted(sync::Tree wanted);
+  const sync::Tree& wanted() const;
+
+  void make_folders();
+
+  // Takes files from the live release: those whose content is there (by path, or by digest under another
+  // name), proven by an untouched stamp or by hashing. Returns the paths that are not, and have to be sent.
+  std::vector<std::string> clone_same(const std::vector<std::string>& paths);
+  // The same for every wanted file.
+  std::vector<std::string> clone_same();
+
+  // A whole file, checked against the wanted digest as FileWriter::finish does.
+  void put_file(const std::string& path, std::string_view bytes);
+  // `path` must be a file of the wanted tree; size, mode, time and digest come from there.
+  FileWriter begin_file(const std::string& path);
+  // The live file of this path, for signatures and as the basis of a delta; nothing when there is none.
+  std::optional<base::UniqueFd> open_basis(const std::string& path) const;
+
+  void make_links();
+  // Modes and times of folders, children first. Throws Error(protocol) when a wanted file was never written.
+  void finish();
+
+  // Layout releases, between finish() and seal(): moves what the stage has at `path` to shared/, unless it is
+  // there already, and leaves a link in its place.
+  void seed_shared(const std::string& path);
+
+  // After the handlers: walks the stage, has everything on disk, and writes the seal. `info` is stored with
+  // what was found (root digest, counts). The release is complete then.
+  sync::SealHeader seal(sync::SealHeader info);
+
+  // Entries that the live release lists and this one does not, for max_delete.
+  std::uint64_t deletions() const;
+
+ private:
+  friend class Site;
+  explicit Stage(std::unique_ptr<StageParts> parts);
+  std::unique_ptr<StageParts> parts_;
+};
+
+}  // namespace porter::agent
