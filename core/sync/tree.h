@@ -5,7 +5,9 @@
 // it). Plain values, no threads inside. Names and link targets are bytes: any byte but NUL, and '/' only in
 // targets.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +39,8 @@ struct Entry {
   std::uint64_t size = 0;     // files only
   base::Digest digest{};      // content of a file, everything below a folder; zero for links
   std::string target;         // links only
-  Stamp stamp;                // seals only; never part of identity
+  Stamp stamp;                // files, in seals only; never part of identity
+  friend bool operator==(const Entry&, const Entry&) = default;
 };
 
 // One folder with its own entries, sorted by name as bytes, no name twice.
@@ -47,28 +50,63 @@ struct Folder {
   std::int64_t mtime_ns = 0;
   base::Digest digest{};
   std::vector<Entry> entries;
+  friend bool operator==(const Folder&, const Folder&) = default;
 };
 
-// Folders parents first, in the byte order of their paths' components; [0] is the root. Every entry of kind
-// folder has a Folder of its own.
+// An entry's place: tree.folders[folder].entries[entry].
+struct EntryRef {
+  std::uint32_t folder = 0;
+  std::uint32_t entry = 0;
+  friend bool operator==(const EntryRef&, const EntryRef&) = default;
+};
+
+// Folders parents first, in the byte order of their paths' components (compare_paths); [0] is the root. Every
+// entry of kind folder has a Folder of its own with the same mode, mtime and digest.
+//
+// A *part* of a tree (make_part in compare.h) is the same, except that an entry of kind folder may lack its
+// Folder: what is below is then known by its digest only.
 struct Tree {
   Identity identity = Identity::content_only;
   std::vector<Folder> folders;
 
-  // Computes every folder's digest from the leaves up and copies it into its parent's entry. Call after
-  // building.
+  // Computes every folder's digest from the leaves up (docs/formats.md, "Tree digest") and copies it, with
+  // the folder's mode and mtime, into its parent's entry. Call after building. Folders of which a part says
+  // only the digest keep it. Requires folders and entries in order.
   void seal_digests();
   const base::Digest& root_digest() const { return folders.front().digest; }
 
+  // By path; null when there is none. The root is a folder, "", and no entry.
   const Folder* find_folder(std::string_view path) const;
   const Entry* find(std::string_view path) const;
-  std::uint64_t file_count() const;
-  std::uint64_t byte_count() const;
+  std::optional<std::size_t> folder_index(std::string_view path) const;
+  std::uint64_t file_count() const;  // kind file only
+  std::uint64_t byte_count() const;  // their sizes
+  friend bool operator==(const Tree&, const Tree&) = default;
 };
 
+// Below zero, zero, above zero, as by comparing the paths' components one by one as bytes: "a" < "a/b" <
+// "a.b".
+int compare_paths(std::string_view a, std::string_view b);
+// "a" and "b" → "a/b"; the root's path is "".
+std::string join_path(std::string_view folder, std::string_view name);
+// "a/b/c" → "a/b" and "c".
+std::string_view parent_path(std::string_view path);
+std::string_view base_name(std::string_view path);
+
+constexpr std::size_t kMaxName = 255;
+constexpr std::size_t kMaxPath = 4095;
+constexpr std::size_t kMaxDepth = 128;  // folders on the way from the root to an entry, the root included
+constexpr std::size_t kMaxTarget = 4095;
+
+// Why `name` cannot be the name of an entry ("holds a '/'"), or null when it can.
+const char* name_fault(std::string_view name);
+
+enum class Completeness : std::uint8_t { whole, part };
+
 // Throws Error(protocol) unless `tree` is canonical: sorted, unique, names without '/', NUL, "." and "..", at
-// most 255 bytes a name and 4095 a path, at most 128 folders deep. Everything received from a peer goes
-// through it.
-void check_canonical(const Tree& tree);
+// most 255 bytes a name and 4095 a path, at most 128 folders deep; fields that a kind does not have at their
+// defaults; folders and their entries agreeing, and (unless a part) every folder present. Digests are not
+// computed again. Everything received from a peer goes through it.
+void check_canonical(const Tree& tree, Completeness completeness = Completeness::whole);
 
 }  // namespace porter::sync

@@ -1,0 +1,109 @@
+#pragma once
+// The composed tree: what the operator's side wants on a host, from the walked source up through packages,
+// config files, templates and handlers' additions to links into shared/. Used by the engine, once per module,
+// on one thread; the result may be read by many.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/sync/tree.h"
+
+namespace porter::sync {
+
+// Where the bytes of a file are: in memory when `bytes` is set, else in the file `path`, absolute, on the
+// operator's side. Whoever sends a file checks what it read against the entry's digest.
+struct Content {
+  std::string path;
+  std::shared_ptr<const std::string> bytes;
+};
+
+// Lowest first: a higher layer replaces files of the lower ones; twice the same path within one is a
+// conflict.
+enum class Layer : std::uint8_t { source, packages, config_files, templates, handlers, shared };
+
+// Compares paths by components; what is below a path follows it at once.
+struct PathLess {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const { return compare_paths(a, b) < 0; }
+};
+
+class Composed {
+ public:
+  Tree tree;  // sealed, canonical
+
+  // Of an entry of kind file.
+  Content content_of(std::size_t folder, std::size_t entry) const;
+  Content content_of(EntryRef ref) const { return content_of(ref.folder, ref.entry); }
+
+ private:
+  friend class Composer;
+  std::string root_;
+  std::map<std::string, Content, PathLess> overlaid_;
+};
+
+// What a link took the place of: the entry itself, or everything below the folder it was, parents first.
+struct Replaced {
+  std::string path;
+  Entry entry;
+  Content content;  // of files
+};
+
+class Composer {
+ public:
+  // `walked` is the source as read from the folder `root` (absolute). `fixed_mtime_ns`, when given, becomes
+  // the mtime of everything (the commit's time, for sources whose mtimes mean nothing). Otherwise files that
+  // have none of their own, and folders made here, get the newest mtime that `walked` holds, so that
+  // composing twice gives the same tree.
+  Composer(const Tree& walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns);
+
+  // Puts the file `source` (absolute; links are followed) at `path`, making folders on the way (0755).
+  // `origin` names who wants it, in messages: "[config_files] in root/root.ini:12". Without `mode`, the
+  // source file's (without setuid, setgid, sticky). Throws Error(bad_value) for a path that is no canonical
+  // relative one, Error(refused) on a conflict, naming both origins, Error(missing) and Error(io).
+  void add_file(std::string_view path, const std::string& source, Layer layer, const std::string& origin,
+                std::optional<std::uint32_t> mode = {});
+  void add_bytes(std::string_view path, std::shared_ptr<const std::string> bytes, std::uint32_t mode,
+                 Layer layer, const std::string& origin);
+  void add_folder(std::string_view path, std::uint32_t mode, Layer layer, const std::string& origin);
+  // A symbolic link, verbatim. In Layer::shared it replaces whatever is at `path`, also a whole folder, and
+  // returns that, so that it can seed shared/.
+  std::vector<Replaced> add_link(std::string_view path, std::string_view target, Layer layer,
+                                 const std::string& origin);
+
+  // Ends the composition; the composer must not be used again.
+  Composed finish();
+
+ private:
+  struct Node {
+    Entry entry;
+    Layer layer = Layer::source;
+    const std::string* origin = nullptr;  // in origins_
+  };
+  using Nodes = std::map<std::string, Node, PathLess>;
+
+  void place(std::string_view path, Entry entry, Layer layer, const std::string& origin);
+  void make_parents(std::string_view path, Layer layer, const std::string* origin);
+  std::vector<Replaced> take_away(std::string_view path);
+  Content content_at(const std::string& path) const;
+  const std::string* remember(const std::string& origin);
+
+  std::string root_;
+  std::optional<std::int64_t> fixed_mtime_ns_;
+  std::int64_t newest_mtime_ns_ = 0;
+  Identity identity_;
+  Folder top_;
+  Nodes nodes_;  // all but the root
+  std::map<std::string, Content, PathLess> overlaid_;
+  std::vector<std::unique_ptr<std::string>> origins_;
+};
+
+// The target of a link at `path` inside releases/<id> that leads to the same path in shared/:
+// "var/uploads" → "../../../shared/var/uploads".
+std::string shared_link_target(std::string_view path);
+
+}  // namespace porter::sync

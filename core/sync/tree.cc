@@ -1,0 +1,232 @@
+#include "core/sync/tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::sync {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::string_view kFolderTag = "porter.folder.1\n";
+
+Error not_canonical(std::string_view path, std::string_view why) {
+  return {Code::protocol, fmt::format("tree: \"{}\": {}", base::printable(path), why)};
+}
+
+const Entry* find_entry(const Folder& folder, std::string_view name) {
+  const auto at =
+      std::lower_bound(folder.entries.begin(), folder.entries.end(), name,
+                       [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
+  return at != folder.entries.end() && at->name == name ? &*at : nullptr;
+}
+
+void write_identity(base::ByteWriter& writer, const Entry& entry, Identity identity) {
+  writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
+  switch (entry.kind) {
+    case Kind::folder:
+      writer.digest(entry.digest);
+      break;
+    case Kind::link:
+      writer.text(entry.target);
+      break;
+    case Kind::file:
+      writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
+      if (identity == Identity::with_mtime) writer.signed_varint(entry.mtime_ns);
+      break;
+  }
+}
+
+base::Digest digest_of(const Folder& folder, Identity identity) {
+  base::ByteWriter writer;
+  writer.raw(kFolderTag).u8(static_cast<std::uint8_t>(identity)).varint(folder.mode);
+  writer.varint(folder.entries.size());
+  for (const Entry& entry : folder.entries)
+    write_identity(writer, entry, identity);
+  return base::sha256(writer.data());
+}
+
+// Null, or what is wrong with the fields of an entry by itself.
+const char* entry_fault(const Entry& entry) {
+  if (const char* fault = name_fault(entry.name)) return fault;
+  if (entry.mode > 07777U) return "mode beyond 07777";
+  if (entry.kind != Kind::file && entry.size != 0) return "a size on what is no file";
+  if (entry.kind != Kind::file && entry.stamp != Stamp{}) return "a stamp on what is no file";
+  if (entry.kind != Kind::link) return entry.target.empty() ? nullptr : "a target on what is no link";
+  if (entry.mode != 0777U || entry.mtime_ns != 0 || entry.digest != base::Digest{})
+    return "a link with mode, time or digest";
+  if (entry.target.empty() || entry.target.size() > kMaxTarget) return "a target of impossible length";
+  return entry.target.find('\0') == std::string::npos ? nullptr : "a target that holds NUL";
+}
+
+void check_entries(const Folder& folder) {
+  const Entry* before = nullptr;
+  for (const Entry& entry : folder.entries) {
+    const char* fault = entry_fault(entry);
+    if (fault == nullptr && folder.path.size() + 1 + entry.name.size() > kMaxPath) fault = "path too long";
+    if (fault == nullptr && before != nullptr && before->name >= entry.name) fault = "out of order";
+    if (fault != nullptr) throw not_canonical(join_path(folder.path, entry.name), fault);
+    before = &entry;
+  }
+}
+
+// Walks the folder entries in the order in which their Folders must come, and ticks these off.
+class OrderCheck {
+ public:
+  OrderCheck(const Tree& tree, Completeness completeness) : tree_(tree), completeness_(completeness) {}
+
+  // Folder `index` must be the next one that an entry asks for.
+  void claim(std::size_t index) {
+    const Folder& folder = tree_.folders[index];
+    const Entry* entry = next_entry_for(&folder);
+    if (entry == nullptr) throw not_canonical(folder.path, "a folder that no entry names here");
+    if (entry->mode != folder.mode || entry->mtime_ns != folder.mtime_ns || entry->digest != folder.digest)
+      throw not_canonical(folder.path, "folder and entry disagree");
+  }
+
+  void enter(std::size_t index) {
+    stack_.push_back({index, 0});
+    if (stack_.size() > kMaxDepth) throw not_canonical(tree_.folders[index].path, "too deep");
+  }
+
+  void finish() { next_entry_for(nullptr); }
+
+ private:
+  struct Frame {
+    std::size_t folder;
+    std::size_t next;
+  };
+
+  const Entry* next_entry_for(const Folder* wanted) {
+    for (; !stack_.empty(); stack_.pop_back()) {
+      Frame& frame = stack_.back();
+      const Folder& folder = tree_.folders[frame.folder];
+      while (frame.next < folder.entries.size()) {
+        const Entry& entry = folder.entries[frame.next++];
+        if (entry.kind != Kind::folder) continue;
+        const std::string path = join_path(folder.path, entry.name);
+        if (wanted != nullptr && path == wanted->path) return &entry;
+        if (completeness_ == Completeness::whole)
+          throw not_canonical(path, "a folder whose entries are missing");
+      }
+    }
+    return nullptr;
+  }
+
+  const Tree& tree_;
+  Completeness completeness_;
+  std::vector<Frame> stack_;
+};
+
+}  // namespace
+
+int compare_paths(std::string_view a, std::string_view b) {
+  const std::size_t common = std::min(a.size(), b.size());
+  for (std::size_t i = 0; i < common; ++i) {
+    if (a[i] == b[i]) continue;
+    if (a[i] == '/') return -1;
+    if (b[i] == '/') return 1;
+    return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]) ? -1 : 1;
+  }
+  if (a.size() == b.size()) return 0;
+  return a.size() < b.size() ? -1 : 1;
+}
+
+std::string join_path(std::string_view folder, std::string_view name) {
+  std::string path;
+  path.reserve(folder.size() + 1 + name.size());
+  path.append(folder);
+  if (!folder.empty()) path.push_back('/');
+  return path.append(name);
+}
+
+std::string_view parent_path(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+const char* name_fault(std::string_view name) {
+  if (name.empty()) return "an empty name";
+  if (name == "." || name == "..") return "the name is \".\" or \"..\"";
+  if (name.size() > kMaxName) return "a name of more than 255 bytes";
+  if (name.find('/') != std::string_view::npos) return "the name holds a '/'";
+  if (name.find('\0') != std::string_view::npos) return "the name holds NUL";
+  return nullptr;
+}
+
+void Tree::seal_digests() {
+  for (std::size_t i = folders.size(); i-- > 0;) {
+    Folder& folder = folders[i];
+    folder.digest = digest_of(folder, identity);
+    if (i == 0) break;
+    // Parents come first, so the parent's digest is computed after this.
+    const Entry* entry = find(folder.path);
+    if (entry == nullptr) throw Error(Code::internal, fmt::format("tree: \"{}\" has no parent", folder.path));
+    auto& own = const_cast<Entry&>(*entry);
+    own.mode = folder.mode;
+    own.mtime_ns = folder.mtime_ns;
+    own.digest = folder.digest;
+  }
+}
+
+std::optional<std::size_t> Tree::folder_index(std::string_view path) const {
+  const auto at = std::lower_bound(
+      folders.begin(), folders.end(), path,
+      [](const Folder& folder, std::string_view wanted) { return compare_paths(folder.path, wanted) < 0; });
+  if (at == folders.end() || at->path != path) return std::nullopt;
+  return static_cast<std::size_t>(at - folders.begin());
+}
+
+const Folder* Tree::find_folder(std::string_view path) const {
+  const auto index = folder_index(path);
+  return index ? &folders[*index] : nullptr;
+}
+
+const Entry* Tree::find(std::string_view path) const {
+  const Folder* folder = find_folder(parent_path(path));
+  return folder == nullptr ? nullptr : find_entry(*folder, base_name(path));
+}
+
+std::uint64_t Tree::file_count() const {
+  std::uint64_t count = 0;
+  for (const Folder& folder : folders)
+    for (const Entry& entry : folder.entries)
+      count += entry.kind == Kind::file ? 1 : 0;
+  return count;
+}
+
+std::uint64_t Tree::byte_count() const {
+  std::uint64_t bytes = 0;
+  for (const Folder& folder : folders)
+    for (const Entry& entry : folder.entries)
+      bytes += entry.size;
+  return bytes;
+}
+
+void check_canonical(const Tree& tree, Completeness completeness) {
+  if (tree.identity != Identity::with_mtime && tree.identity != Identity::content_only)
+    throw Error(Code::protocol, "tree: unknown kind of identity");
+  if (tree.folders.empty() || !tree.folders.front().path.empty())
+    throw Error(Code::protocol, "tree: the root is missing");
+  OrderCheck order(tree, completeness);
+  for (std::size_t i = 0; i < tree.folders.size(); ++i) {
+    const Folder& folder = tree.folders[i];
+    if (folder.mode > 07777U) throw not_canonical(folder.path, "mode beyond 07777");
+    check_entries(folder);
+    if (i > 0) order.claim(i);
+    order.enter(i);
+  }
+  order.finish();
+}
+
+}  // namespace porter::sync
