@@ -136,8 +136,9 @@ void Bus::State::run_unless_done(const Channel& channel, const Entry& entry,
                                  const std::function<void()>& code) {
   const auto guarded = [&] { guarded_call({entry.owner, channel.name, place}, *registry, watcher, code); };
   if (entry.options.repeat == Repeat::every_host) return guarded();
-  base::while_doing(fmt::format("{} waited for its handler of {}", entry.owner.describe(), channel.name),
-                    [&] { registry->once(entry.once_key, guarded); });
+  const std::string subject =
+      fmt::format("{}, {} ({})", entry.owner.describe(), channel.name, place.describe());
+  registry->once(entry.once_key, subject, guarded);
 }
 
 void Bus::State::run(const Channel& channel, const Entry& entry, const Emission& emission) {
