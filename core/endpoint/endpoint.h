@@ -22,7 +22,7 @@ namespace porter::transport {
 class Transport;
 }
 namespace porter::sync {
-struct Composed;
+class Composed;
 struct SyncPlan;
 }  // namespace porter::sync
 
@@ -80,24 +80,35 @@ class Endpoint {
   // What stage() would do. Changes nothing.
   virtual sync::SyncPlan compare(const protocol::SiteQuery& site, const sync::Composed& composed) = 0;
 
-  // Held until unlock() or the end of the connection. Throws Error(locked) that shows the holder.
-  virtual void lock(const std::string& site, const protocol::LockNote& note) = 0;
+  // Held until unlock() or the end of the connection. Throws Error(locked) that shows the holder,
+  // Error(refused) for a foreign folder (hint: --adopt), a newer format or another layout.
+  virtual void lock(const protocol::LockRequest& request) = 0;
   virtual void unlock(const std::string& site) = 0;
 
-  // Sends the composed tree into a stage of the locked site. Throws refused, no_space, io.
+  // All below need the lock.
+  // Sends the composed tree into a new release. Throws refused (max_delete), no_space, io; what was staged is
+  // discarded then.
   virtual protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
                                       const ProgressSink& progress) = 0;
   // Walks the stage (handlers may have added to it), makes it durable and seals it; gives the header back
-  // with `root` filled in.
-  virtual protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header,
-                                    protocol::Durability durability) = 0;
-  virtual void activate(const std::string& site, const std::string& release_id) = 0;
-  // Undoes an activate() that was not committed; also settles what a killed run left.
+  // with what was found.
+  virtual protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header) = 0;
+  // Makes a sealed release the live one; also one that was live before (rollback).
+  virtual void activate(const std::string& site, const std::string& release_id, const std::string& run_id,
+                        protocol::Deletion deletion) = 0;
+  // Layout inplace, after handlers changed the live tree: the seal is made to describe its files again.
+  virtual protocol::SealHeader reseal(const std::string& site, const std::string& release_id) = 0;
+  // Back to what was live before the activation of the release, which is removed.
   virtual void revert(const std::string& site, const std::string& release_id) = 0;
-  // The point of no return: writes the commit record and removes what is no longer needed.
-  virtual void commit(const std::string& site, const std::string& release_id) = 0;
-  // Throws a stage or sealed release away that was not activated.
+  // The activation stays: history record, releases beyond keep_releases are removed.
+  virtual protocol::CommitReport commit(const std::string& site, const std::string& release_id,
+                                        std::uint32_t keep_releases) = 0;
+  // Removes a stage or a sealed release that is not live.
   virtual void discard(const std::string& site, const std::string& release_id) = 0;
+
+  // Needs no lock. Oldest first, the last `limit`.
+  virtual std::vector<protocol::HistoryRecord> history(const std::string& site, protocol::Layout layout,
+                                                       std::uint32_t limit) = 0;
 
   // A failing program is a result. Throws Error(remote) when it cannot be started, Error(timeout) at its
   // deadline (the program and its children are ended).

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/base/digest.h"
@@ -40,21 +41,39 @@ struct Hello {
   std::int64_t clock = 0;
 };
 
-// What a seal says beside its tree: one immutable release, or the tree of an inplace site.
+// Who locks a site and why; shown to those who find it locked.
+struct LockNote {
+  std::string run_id;
+  std::string who;      // "ada"
+  std::string host;     // the operator's machine
+  std::string since;    // ISO, UTC
+  std::string message;  // "deploy of web (stable) to production"
+};
+
+// Takes the lock, makes the folder ours, and settles what killed runs left behind.
+struct LockRequest {
+  std::string site;
+  Layout layout = Layout::releases;
+  Adoption adoption = Adoption::refuse;
+  Durability durability = Durability::full;
+  std::string keep_release;  // sealed, not yet activated, and still wanted (resume)
+  LockNote note;
+};
+
+// What a seal says beside its tree; the same fields as sync::SealHeader.
 struct SealHeader {
   std::string release_id;
+  std::string skip_key;       // equal means: nothing to deploy
+  std::string version_label;  // what people see: "1a2b3c4d (branch release/0.1.2)"
+  std::string commit;         // full id, or ""
   std::string run_id;
-  std::string module;
-  std::string version;  // for people: "1a2b3c4d (branch main)"
-  std::string commit;   // "" when the source has none
-  std::string config;
-  std::string
-      skip_key;  // composed digest + settings + plugin and hook versions + config, as the engine makes it
-  std::string operator_name;  // "ada@laptop"
-  std::string message;        // -m
-  std::int64_t created = 0;   // by the operator's clock
-  base::Digest composed{};    // root digest of the composed tree, before handlers added to it
-  base::Digest root{};        // root digest of the sealed tree; the agent fills it
+  std::int64_t made_at_ns = 0;  // since the epoch
+  std::string layout;           // "releases" or "inplace"; the agent fills it
+  base::Digest root_digest{};   // of the tree that was sealed, handlers' files included; the agent fills it
+  // More, by name, in order, no name twice. `composed` is the composed tree's root digest in hex: set by
+  // Endpoint::seal().
+  std::vector<std::pair<std::string, std::string>> notes;
+  friend bool operator==(const SealHeader&, const SealHeader&) = default;
 };
 
 struct SiteQuery {
@@ -72,47 +91,37 @@ enum class Standing : std::uint8_t {
   newer = 4,    // .porter/format of a later porter-admin: refused
 };
 
-enum class Difference : std::uint8_t { added = 1, changed = 2, deleted = 3 };
-struct Drifted {
-  std::string path;  // relative to the tree
-  Difference what = Difference::changed;
-};
-
 struct SiteState {
   std::string path;
   Standing standing = Standing::absent;
-  std::string reason;    // why it is foreign or newer, for people
-  std::string current;   // release id that is live, "" when none
-  SealHeader seal;       // of the live release; all empty when there is none
-  bool matches = false;  // the live tree's root digest is the wanted one, and it did not drift
-  std::uint64_t drift_count = 0;
-  std::vector<Drifted> drift;         // the first 100
-  std::vector<std::string> releases;  // sealed ones, oldest first
-  std::string unfinished;             // what a killed run left to settle, for people; "" when nothing
-  std::string locked_by;              // who holds the lock right now, for people; "" when nobody
-  std::uint64_t free_bytes = 0;       // for ordinary users, on the file system of the path
+  std::string reason;         // why it is foreign or newer, for people
+  std::string current;        // release id that is live, "" when none
+  SealHeader seal;            // of the live release; all empty when there is none
+  bool seal_damaged = false;  // a release is live, and its seal is missing or corrupt
+  bool matches = false;       // the live release was composed as wanted, and did not drift
+  std::uint64_t drift_changed = 0;
+  std::uint64_t drift_missing = 0;
+  std::vector<std::string> drift;    // the first 20 paths that differ from the seal
+  std::vector<SealHeader> releases;  // sealed ones, oldest first
+  // An activation that was neither committed nor reverted: the run that made it ended early. It is live.
+  std::string pending;           // its release id, "" when there is none
+  std::string pending_previous;  // "" when nothing was live before
+  std::string pending_run;
+  bool locked = false;           // by somebody else
+  LockNote holder;               // meaningful when locked
+  std::uint64_t free_bytes = 0;  // for this user, on the file system of the path; 0 when absent
   std::uint64_t free_inodes = 0;
+  bool drifted() const { return drift_changed + drift_missing > 0; }
 };
 
-// Who locks a site and why; shown to those who find it locked.
-struct LockNote {
-  std::string holder;  // "ada@laptop"
-  std::string run_id;
-  std::string purpose;  // "deploy of web (stable) to production"
-  std::int64_t since = 0;
-};
-
+// A new release of a locked site. Layout, durability and who it is are those of the lock.
 struct StageRequest {
   std::string site;
-  Layout layout = Layout::releases;
   std::string release_id;
   std::string run_id;
-  Adoption adoption = Adoption::refuse;
   LinkMode link = LinkMode::automatic;
-  Deletion deletion = Deletion::listed;
-  std::vector<std::string> shared;     // paths relative to the tree that survive releases
+  std::vector<std::string> shared;  // paths relative to the tree that survive releases; a folder ends in '/'
   std::vector<std::string> generated;  // patterns that are never deleted and never drift
-  std::uint32_t keep_releases = 5;     // counted at commit
   // More deleted files than this stop before anything changes: a number and a percentage of the files there;
   // both must hold. The defaults allow all.
   static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
@@ -134,6 +143,22 @@ struct StageReport {
   std::uint64_t resent = 0;       // files of a second round
   std::uint64_t wire_in = 0;      // frames, both directions, before encryption
   std::uint64_t wire_out = 0;
+};
+
+struct CommitReport {
+  std::vector<std::string> pruned;    // releases that went
+  std::vector<std::string> warnings;  // what could not be removed; never a reason to fail
+};
+
+// A line of a site's history; time is ISO, UTC.
+struct HistoryRecord {
+  std::string time;
+  std::string action;  // "commit" or "revert"
+  std::string release;
+  std::string previous;
+  std::string run_id;
+  std::string who;
+  std::string version;
 };
 
 enum class Privilege : std::uint8_t { user = 1, sudo = 2 };  // sudo: through `sudo -n --`
