@@ -72,8 +72,9 @@ class ModuleSettings {
   friend class Resolver;
   ModuleSettings() = default;
   struct Entry {
+    std::string name;  // as declared
     Setting setting;
-    bool set = false;  // or has a default that is not empty
+    bool set = false;  // in a file, or by a default that is not empty
     bool secret = false;
   };
   Option option(const std::string& section, const std::string& name) const;
@@ -85,7 +86,7 @@ class ModuleSettings {
   std::string path_;
   std::string become_;
   std::vector<ConfigFile> config_files_;
-  std::map<std::string, std::map<std::string, Entry>> entries_;
+  std::map<std::string, std::map<std::string, Entry>> entries_;  // section → canonical name
 };
 
 // Throws base::Errors that name every config file which is not there (files written with '?' may be absent)

@@ -72,7 +72,10 @@ struct Module {
   std::vector<Ref> refs;  // as in the ini; may be empty
   Ref implied_ref;        // what choose_ref() gives when there is no [release:*]
   std::vector<PluginSection> plugins;
+  std::vector<ConfigFile> config_files;
 };
+
+struct Suffixes;
 
 struct Project {
   std::string name;  // free text
@@ -88,6 +91,7 @@ struct Project {
   std::vector<std::filesystem::path> trusted;
   std::map<std::string, PluginSchema> schemas;  // of the plugins that were found
   std::shared_ptr<const ProjectFiles> files;
+  std::shared_ptr<const Suffixes> suffixes;  // for settings_for()
 
   const Host* find_host(const std::string& host) const;
   const Module* find_module(const std::string& module) const;

@@ -36,9 +36,9 @@ enum class Suffix {
 struct OptionSpec {
   std::string name;
   Type type = Type::text;
-  std::string default_text;
-  std::string help;
-  std::vector<std::string> choices;
+  std::string default_text{};
+  std::string help{};
+  std::vector<std::string> choices{};
   Suffix suffix = Suffix::any;
 };
 
@@ -59,7 +59,7 @@ struct SectionSpec {
   std::vector<FileKind> files;
   std::string help;
   std::string example;
-  std::vector<OptionSpec> options;
+  std::vector<OptionSpec> options{};
   bool free_keys = false;  // names are the user's own
   bool supported = true;   // false: known by name, refused for now
 };

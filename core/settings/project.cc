@@ -1,0 +1,230 @@
+#include "core/settings/project.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <system_error>
+
+#include "core/base/text.h"
+#include "core/settings/host_builder.h"
+#include "core/settings/module_reader.h"
+#include "core/settings/resolver.h"
+#include "core/settings/select.h"
+#include "core/settings/target.h"
+#include "core/settings/validate.h"
+
+namespace porter::settings {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Code;
+using base::Error;
+
+// a-z, 0-9 and single dashes.
+std::string slug(const std::string& text) {
+  std::string out;
+  for (const char c : base::lower(text)) {
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (kept) out += c;
+    if (!kept && !out.empty() && out.back() != '-') out += '-';
+  }
+  if (!out.empty() && out.back() == '-') out.pop_back();
+  return out;
+}
+
+class ProjectMaker {
+ public:
+  ProjectMaker(ProjectFiles files, const PluginSchemas& schemas)
+      : files_(std::make_shared<const ProjectFiles>(std::move(files))), problems_(files_->problems) {
+    project_.files = files_;
+    for (const std::string& plugin : files_->plugins) {
+      std::optional<PluginSchema> schema = schemas ? schemas(plugin) : std::nullopt;
+      if (schema) project_.schemas.emplace(plugin, std::move(*schema));
+    }
+  }
+
+  Project make() && {
+    make_head();
+    Hosts hosts = build_hosts(*files_, problems_);
+    project_.hosts = std::move(hosts.hosts);
+    project_.groups = std::move(hosts.groups);
+    for (const Section& section : files_->project.sections)
+      add_config(section);
+    for (const ModuleFile& file : files_->modules) {
+      project_.modules.push_back(read_module(file, problems_));
+      add_config_folders(file.folder);
+    }
+    make_suffixes();
+    validate_files();
+    check_config_hosts();
+    check_keep_releases();
+    check_module_folders();
+    if (!problems_.empty()) throw base::Errors(sorted(std::move(problems_)));
+    return std::move(project_);
+  }
+
+ private:
+  void report(Error&& error) { problems_.push_back(std::move(error)); }
+
+  void make_head() {
+    project_.folder = files_->folder;
+    project_.plugins = files_->plugins;
+    project_.plugin_folders = files_->plugin_folders;
+    project_.trusted = files_->trusted;
+    const Section* section = find_section(files_->project, "project");
+    if (section == nullptr) {
+      report(Error(Code::missing, "there is no [project] section")
+                 .at(files_->project.file)
+                 .hint("[project] says depends = MODULE, MODULE"));
+    }
+    const Option* name = section == nullptr ? nullptr : find_option(*section, "name");
+    project_.name = name == nullptr ? files_->folder.filename().string() : name->text;
+    project_.id = slug(project_.name);
+    if (project_.id.empty()) project_.id = slug(files_->folder.filename().string());
+    if (project_.id.empty()) project_.id = "project";
+  }
+
+  void add_config(const Section& section) {
+    if (section.name.rfind("config:", 0) != 0) return;
+    Config config;
+    config.name = section.name.substr(7);
+    config.where = section.where;
+    if (!config.name.empty() && !is_safe_name(config.name)) {
+      report(Error(Code::bad_value, fmt::format("\"{}\" is no name for a config", config.name))
+                 .at(section.where)
+                 .hint("letters, digits and . - _ are allowed, with no - at the start"));
+    }
+    if (const Option* hosts = find_option(section, "hosts")) {
+      config.hosts = as_list(*hosts);
+      config.where = hosts->where;
+    }
+    const Option* confirm = find_option(section, "confirm");
+    config.confirm = confirm != nullptr && base::parse_boolean(confirm->text).value_or(true);
+    project_.configs.push_back(std::move(config));
+  }
+
+  void add_config_folders(const fs::path& module_folder) {
+    std::error_code ignored;
+    for (const fs::directory_entry& entry : fs::directory_iterator(module_folder / "config", ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.is_directory(ignored) && is_safe_name(name)) config_folders_.insert(name);
+    }
+    project_.config_folders.assign(config_folders_.begin(), config_folders_.end());
+  }
+
+  void make_suffixes() {
+    Suffixes suffixes;
+    for (const Host& host : project_.hosts)
+      suffixes.places.insert(canonical(host.name));
+    for (const Group& group : project_.groups)
+      suffixes.places.insert(canonical(group.name));
+    for (const std::string& name : known_configs(project_))
+      suffixes.configs.insert(canonical(name));
+    project_.suffixes = std::make_shared<const Suffixes>(std::move(suffixes));
+  }
+
+  void validate_files() {
+    const std::set<std::string> used(files_->plugins.begin(), files_->plugins.end());
+    const ValidationContext context{project_.schemas, used, *project_.suffixes};
+    validate_file(files_->project, FileKind::project, context, problems_);
+    for (const ModuleFile& file : files_->modules)
+      validate_file(file.ini, FileKind::module, context, problems_);
+    for (const IniFile& file : files_->defaults)
+      validate_file(file, FileKind::defaults, context, problems_);
+  }
+
+  void check_config_hosts() {
+    for (const Config& config : project_.configs) {
+      if (config.hosts.empty()) continue;
+      try {
+        select_hosts(project_, config.hosts, config.name);
+      } catch (Error& error) {
+        report(Error(error.code(), fmt::format("[config:{}] hosts: {}", config.name, error.message()))
+                   .at(config.where)
+                   .hint(error.hint_text()));
+      }
+    }
+  }
+
+  void check_keep_releases() {
+    std::vector<const IniFile*> all{&files_->project};
+    for (const ModuleFile& file : files_->modules)
+      all.push_back(&file.ini);
+    for (const IniFile& file : files_->defaults)
+      all.push_back(&file);
+    for (const IniFile* file : all) {
+      const Section* section = find_section(*file, "module");
+      if (section == nullptr) continue;
+      for (const Option& option : section->options) {
+        if (canonical(option.name).rfind("keep_releases", 0) != 0 || base::parse_integer(option.text) != 0)
+          continue;
+        report(Error(Code::bad_value, fmt::format("{}: expected at least 1, got 0", option.name))
+                   .at(option.where));
+      }
+    }
+  }
+
+  void check_module_folders() {
+    const Section* section = find_section(files_->project, "modules");
+    if (section == nullptr) return;
+    for (const Option& option : section->options) {
+      if (option.text.empty()) {
+        report(Error(Code::bad_value, fmt::format("{}: expected a folder, got nothing", option.name))
+                   .at(option.where));
+      }
+    }
+  }
+
+  // By file in the order of reading, then by line.
+  std::vector<Error> sorted(std::vector<Error> problems) const {
+    std::map<std::string, std::size_t> ranks{{files_->project.file, 0}};
+    for (const ModuleFile& file : files_->modules)
+      ranks.emplace(file.ini.file, ranks.size());
+    for (const IniFile& file : files_->defaults)
+      ranks.emplace(file.file, ranks.size());
+    std::stable_sort(problems.begin(), problems.end(), [&](const Error& a, const Error& b) {
+      const auto rank = [&](const Error& error) {
+        const auto found = ranks.find(error.where().file);
+        return found == ranks.end() ? ranks.size() : found->second;
+      };
+      return std::pair(rank(a), a.where().line) < std::pair(rank(b), b.where().line);
+    });
+    return problems;
+  }
+
+  std::shared_ptr<const ProjectFiles> files_;
+  std::vector<Error> problems_;
+  Project project_;
+  std::set<std::string> config_folders_;
+};
+
+template <class Item>
+const Item* find_named(const std::vector<Item>& items, const std::string& name) {
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const Host* Project::find_host(const std::string& host) const {
+  return find_named(hosts, host);
+}
+const Module* Project::find_module(const std::string& module) const {
+  return find_named(modules, module);
+}
+const Config* Project::find_config(const std::string& config) const {
+  return find_named(configs, config);
+}
+
+ModuleSettings Project::settings_for(const Module& module, const Host& host,
+                                     const std::string& config) const {
+  return Resolver(*this, module, &host, config).resolve();
+}
+
+Project make_project(ProjectFiles files, const PluginSchemas& schemas) {
+  return ProjectMaker(std::move(files), schemas).make();
+}
+
+}  // namespace porter::settings
