@@ -85,8 +85,7 @@ std::vector<OptionSpec> plugins_options() {
       {"path",
        Type::list,
        "",
-       "Folders with plugins, searched before the user's and the system's; relative ones count from the "
-       "project's folder.",
+       "Folders with plugins, searched before the user's and the system's; X",
        {},
        Suffix::none},
       {"trust", Type::list, "", "Folders or plugin files that may be group-writable.", {}, Suffix::none},
@@ -215,7 +214,7 @@ std::vector<SectionSpec> make_sections() {
        release_options()},
       {"config_files",
        {module},
-       "DESTINATION = SOURCE: files from the module's config/<config>/ that are sent with the tree. Without "
+       "DESTINATION = SOURCE: files from the module's config/CONFIG/ that are sent with the tree. Without "
        "SOURCE it is called like DESTINATION. A trailing ? on DESTINATION: may be absent.",
        "[config_files]\nlocal_settings.py = settings/local_settings.py\ndebug.ini? = debug.ini",
        {},

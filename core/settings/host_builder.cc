@@ -146,6 +146,7 @@ class HostBuilder {
       for (const Section& section : file.sections) {
         if (section.name.rfind(prefix, 0) != 0) continue;
         const std::string name = section.name.substr(prefix.size());
+        if (name.empty()) continue;  // reported with all unknown sections
         if (groups && find_group(name) != nullptr) apply_to_group(section, *find_group(name));
         if (!groups && find_host(name) != nullptr) apply(section, *find_host(name), true);
         const bool unknown = find_host(name) == nullptr && find_group(name) == nullptr;

@@ -88,6 +88,9 @@ const Option* Resolver::find_in(const Section& section, const std::vector<Option
   for (const Option& option : section.options) {
     const std::optional<Reading> reading = read_option_name(options, option.name, *project_.suffixes);
     if (!reading || reading->spec->name != spec.name) continue;
+    const bool fits =
+        spec.suffix == Suffix::any || reading->suffix.empty() || reading->suffix == canonical(config_);
+    if (!fits) continue;
     const auto suffix = std::find(suffixes_.begin(), suffixes_.end(), reading->suffix);
     const auto rank = static_cast<std::size_t>(suffix - suffixes_.begin());
     if (rank >= best_rank) continue;

@@ -29,7 +29,7 @@ enum class Type {
 // Which suffixes (option-HOST, option-GROUP, option-CONFIG) make sense.
 enum class Suffix {
   any,
-  config,  // used once per run, for all hosts: only option-CONFIG
+  config,  // used once per run, for all hosts: the suffix is read as a config's name only
   none,
 };
 

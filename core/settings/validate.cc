@@ -134,16 +134,6 @@ class FileValidator {
       report_unknown_key(section, options, option);
       return false;
     }
-    if (spec.suffix == Suffix::config && context_.suffixes.configs.count(suffix) == 0) {
-      const bool place = context_.suffixes.places.count(suffix) != 0;
-      report(Error(Code::unknown_key, fmt::format("{}: \"{}\" is {}", option.name, suffix,
-                                                  place ? "a host or group, no config" : "no config"))
-                 .at(option.where)
-                 .hint(place ? fmt::format("{} happens once per run, so only {}-CONFIG has a meaning",
-                                           spec.name, spec.name)
-                             : suggest({context_.suffixes.configs}, suffix, spec)));
-      return false;
-    }
     if (is_known(context_.suffixes, suffix)) return true;
     report(
         Error(Code::unknown_key, fmt::format("{}: \"{}\" is no host, group or config", option.name, suffix))
