@@ -85,7 +85,8 @@ std::vector<OptionSpec> plugins_options() {
       {"path",
        Type::list,
        "",
-       "Folders with plugins, searched before the user's and the system's; X",
+       "Folders with plugins, searched before the user's and the system's; relative ones count from the "
+       "file's folder.",
        {},
        Suffix::none},
       {"trust", Type::list, "", "Folders or plugin files that may be group-writable.", {}, Suffix::none},
