@@ -42,7 +42,9 @@ class ModuleReader {
     module_.implied_ref = {"default", RefKind::implied, "", module_.where};
     for (const Section& section : file_.ini.sections)
       read_section(section);
-    if (find_section(file_.ini, "module") == nullptr) {
+    const bool broken = std::any_of(problems_.begin(), problems_.end(),
+                                    [&](const Error& error) { return error.where().file == file_.ini.file; });
+    if (find_section(file_.ini, "module") == nullptr && !broken) {
       report(Error(Code::missing, fmt::format("module \"{}\" has no [module] section", file_.name))
                  .at(module_.where)
                  .hint("[module] says at least path = …"));

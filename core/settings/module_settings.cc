@@ -45,6 +45,15 @@ void check_config_file(const ModuleSettings& settings, const ConfigFile& file) {
   }
 }
 
+// Whether `inner` is `outer` or lies in a folder that deploys make there.
+bool collides(const std::string& outer, const std::string& inner) {
+  if (inner == outer) return true;
+  const std::string start = outer + "/";
+  if (inner.rfind(start, 0) != 0) return false;
+  const std::string first = inner.substr(start.size(), inner.find('/', start.size()) - start.size());
+  return first == "current" || first == "releases" || first == "shared" || first == ".porter";
+}
+
 }  // namespace
 
 Option ModuleSettings::option(const std::string& section, const std::string& name) const {
@@ -126,6 +135,21 @@ std::map<std::string, std::map<std::string, std::string>> ModuleSettings::effect
     all["config_files"][file.destination + (file.optional ? "?" : "")] = file.source;
   }
   return all;
+}
+
+void check_paths_apart(const std::vector<ModuleSettings>& all) {
+  for (const ModuleSettings& one : all) {
+    for (const ModuleSettings& other : all) {
+      if (&one == &other || one.host_name() != other.host_name() || !collides(one.path(), other.path()))
+        continue;
+      throw Error(
+          Code::bad_value,
+          fmt::format("on host \"{}\" module \"{}\" goes to {}, and module \"{}\" to {}", one.host_name(),
+                      one.module_name(), one.path(), other.module_name(), other.path()))
+          .at(other.find("module", "path")->where)
+          .hint("give each module a path of its own");
+    }
+  }
 }
 
 void check_config_files(const ModuleSettings& settings) {

@@ -93,4 +93,8 @@ class ModuleSettings {
 // or leads out of the module's config folder. Call before connecting.
 void check_config_files(const ModuleSettings& settings);
 
+// Throws base::Error when two modules of one host have the same path, or one lies in what a deploy of the
+// other makes below its path (current, releases, shared, .porter). `all`: the modules of one run on one host.
+void check_paths_apart(const std::vector<ModuleSettings>& all);
+
 }  // namespace porter::settings

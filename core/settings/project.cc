@@ -58,7 +58,7 @@ class ProjectMaker {
     make_suffixes();
     validate_files();
     check_config_hosts();
-    check_keep_releases();
+    check_module_values();
     check_module_folders();
     if (!problems_.empty()) throw base::Errors(sorted(std::move(problems_)));
     return std::move(project_);
@@ -73,7 +73,7 @@ class ProjectMaker {
     project_.plugin_folders = files_->plugin_folders;
     project_.trusted = files_->trusted;
     const Section* section = find_section(files_->project, "project");
-    if (section == nullptr) {
+    if (section == nullptr && !has_problem(files_->project)) {
       report(Error(Code::missing, "there is no [project] section")
                  .at(files_->project.file)
                  .hint("[project] says depends = MODULE, MODULE"));
@@ -83,6 +83,12 @@ class ProjectMaker {
     project_.id = slug(project_.name);
     if (project_.id.empty()) project_.id = slug(files_->folder.filename().string());
     if (project_.id.empty()) project_.id = "project";
+  }
+
+  // A file that could not be read whole may have had what seems to be missing.
+  bool has_problem(const IniFile& file) const {
+    return std::any_of(problems_.begin(), problems_.end(),
+                       [&](const Error& error) { return error.where().file == file.file; });
   }
 
   void add_config(const Section& section) {
@@ -147,20 +153,32 @@ class ProjectMaker {
     }
   }
 
-  void check_keep_releases() {
-    std::vector<const IniFile*> all{&files_->project};
+  // What a type cannot say about options of [module], in every file that may have them.
+  void check_module_values() {
+    check_module_values(files_->project);
     for (const ModuleFile& file : files_->modules)
-      all.push_back(&file.ini);
+      check_module_values(file.ini);
     for (const IniFile& file : files_->defaults)
-      all.push_back(&file);
-    for (const IniFile* file : all) {
-      const Section* section = find_section(*file, "module");
-      if (section == nullptr) continue;
-      for (const Option& option : section->options) {
-        if (canonical(option.name).rfind("keep_releases", 0) != 0 || base::parse_integer(option.text) != 0)
-          continue;
-        report(Error(Code::bad_value, fmt::format("{}: expected at least 1, got 0", option.name))
-                   .at(option.where));
+      check_module_values(file);
+  }
+
+  void check_module_values(const IniFile& file) {
+    const Section* section = find_section(file, "module");
+    if (section == nullptr) return;
+    const std::vector<OptionSpec>& specs = find_section_spec("module")->options;
+    for (const Option& option : section->options) {
+      const std::optional<Reading> reading = read_option_name(specs, option.name, *project_.suffixes);
+      if (!reading) continue;
+      if (reading->spec->name == "keep_releases" && base::parse_integer(option.text) == 0) {
+        report(
+            Error(Code::bad_value, fmt::format("{}: expected at least 1, got {}", option.name, option.text))
+                .at(option.where));
+      }
+      if (reading->spec->name == "become" && !option.text.empty() && !is_safe_name(option.text)) {
+        report(Error(Code::bad_value,
+                     fmt::format("{}: \"{}\" is no user name that can be used", option.name, option.text))
+                   .at(option.where)
+                   .hint("letters, digits and . - _ are allowed, with no - at the start"));
       }
     }
   }

@@ -60,11 +60,12 @@ ModuleSettings Resolver::resolve() const {
 
 void Resolver::fill(ModuleSettings& settings, const std::string& section,
                     const std::vector<OptionSpec>& options) const {
+  const std::map<std::string, const Option*> decided = decide(section, options);
   for (const OptionSpec& spec : options) {
     ModuleSettings::Entry entry{
         spec.name, {spec.default_text, {}}, !spec.default_text.empty(), spec.type == Type::secret};
-    if (std::optional<Setting> found = find(section, options, spec)) {
-      entry.setting = std::move(*found);
+    if (const auto found = decided.find(spec.name); found != decided.end()) {
+      entry.setting = {found->second->text, found->second->where};
       entry.set = true;
     }
     settings.entries_[section][canonical(spec.name)] = std::move(entry);
@@ -73,31 +74,41 @@ void Resolver::fill(ModuleSettings& settings, const std::string& section,
 
 std::optional<Setting> Resolver::find(const std::string& section, const std::vector<OptionSpec>& options,
                                       const OptionSpec& spec) const {
-  for (const IniFile* file : layers_) {
-    const Section* found = find_section(*file, section);
-    const Option* option = found == nullptr ? nullptr : find_in(*found, options, spec);
-    if (option != nullptr) return Setting{option->text, option->where};
-  }
-  return std::nullopt;
+  const std::map<std::string, const Option*> decided = decide(section, options);
+  const auto found = decided.find(spec.name);
+  if (found == decided.end()) return std::nullopt;
+  return Setting{found->second->text, found->second->where};
 }
 
-const Option* Resolver::find_in(const Section& section, const std::vector<OptionSpec>& options,
-                                const OptionSpec& spec) const {
-  const Option* best = nullptr;
-  std::size_t best_rank = suffixes_.size();
+std::map<std::string, const Option*> Resolver::decide(const std::string& section,
+                                                      const std::vector<OptionSpec>& options) const {
+  std::map<std::string, const Option*> decided;
+  for (const IniFile* file : layers_) {
+    if (const Section* found = find_section(*file, section)) decide_in(*found, options, decided);
+  }
+  return decided;
+}
+
+void Resolver::decide_in(const Section& section, const std::vector<OptionSpec>& options,
+                         std::map<std::string, const Option*>& decided) const {
+  std::map<std::string, std::pair<std::size_t, const Option*>> best;
   for (const Option& option : section.options) {
     const std::optional<Reading> reading = read_option_name(options, option.name, *project_.suffixes);
-    if (!reading || reading->spec->name != spec.name) continue;
-    const bool fits =
-        spec.suffix == Suffix::any || reading->suffix.empty() || reading->suffix == canonical(config_);
-    if (!fits) continue;
-    const auto suffix = std::find(suffixes_.begin(), suffixes_.end(), reading->suffix);
-    const auto rank = static_cast<std::size_t>(suffix - suffixes_.begin());
-    if (rank >= best_rank) continue;
-    best = &option;
-    best_rank = rank;
+    const std::optional<std::size_t> strength = reading ? rank(*reading) : std::nullopt;
+    if (!strength) continue;
+    const auto [held, fresh] = best.try_emplace(reading->spec->name, *strength, &option);
+    if (!fresh && *strength < held->second.first) held->second = {*strength, &option};
   }
-  return best;
+  for (const auto& [name, found] : best)
+    decided.emplace(name, found.second);  // a nearer file's stays
+}
+
+std::optional<std::size_t> Resolver::rank(const Reading& reading) const {
+  const bool fits =
+      reading.spec->suffix == Suffix::any || reading.suffix.empty() || reading.suffix == canonical(config_);
+  const auto found = std::find(suffixes_.begin(), suffixes_.end(), reading.suffix);
+  if (!fits || found == suffixes_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - suffixes_.begin());
 }
 
 std::vector<OptionSpec> Resolver::plugin_options(const std::string& plugin) const {

@@ -2,6 +2,7 @@
 // Finds, for one module on one host in one config, the line that decides each option. Used by settings_for()
 // and explain_key().
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,8 +32,13 @@ class Resolver {
   void fill(ModuleSettings& settings, const std::string& section,
             const std::vector<OptionSpec>& options) const;
   std::string target_path(const ModuleSettings& settings) const;
-  const Option* find_in(const Section& section, const std::vector<OptionSpec>& options,
-                        const OptionSpec& spec) const;
+  // The deciding lines of a section: declared name → option.
+  std::map<std::string, const Option*> decide(const std::string& section,
+                                              const std::vector<OptionSpec>& options) const;
+  void decide_in(const Section& section, const std::vector<OptionSpec>& options,
+                 std::map<std::string, const Option*>& decided) const;
+  // How strong a suffix is for an option, 0 the strongest; nothing when it is not meant.
+  std::optional<std::size_t> rank(const Reading& reading) const;
 
   const Project& project_;
   const Module& module_;

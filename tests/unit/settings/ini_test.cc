@@ -9,6 +9,7 @@
 
 using namespace porter::settings;
 using porter::base::Error;
+using namespace std::string_literals;
 
 namespace {
 
@@ -168,7 +169,7 @@ TEST_CASE("%(name)s cannot be made to eat all memory", "[ini]") {
 
 TEST_CASE("no bytes make the parser fall over or point outside the file", "[ini]") {
   std::mt19937 random(4711);
-  const std::string alphabet("[]=:;#%()s $\t\n\n\n\r\0abx-_\xEF\xBB\xBF\xFF", 31);
+  const std::string alphabet = "[]=:;#%()s $\t\n\n\n\r\0abx-_\xEF\xBB\xBF\xFF"s;
   for (int round = 0; round < 4000; ++round) {
     std::string text;
     const std::size_t size = random() % 600;

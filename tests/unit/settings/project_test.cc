@@ -1,5 +1,7 @@
 #include "core/settings/project.h"
 
+#include <random>
+
 #include "tests/unit/settings/fixture.h"
 
 using namespace porter::settings;
@@ -413,4 +415,94 @@ TEST_CASE("config files cannot leave their folder or the tree", "[project]") {
              "[module]\npath = /a\n[config_files]\n../x = a\n/etc/x = a\nok = ../../secret\na? = a\na = "
              "a\n[shared]\npaths = ok, ../up\n");
   CHECK(shop.problems().size() == 5);
+}
+
+TEST_CASE("two modules cannot share a path on one host", "[settings]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\ndepends = a, b\n[hosts]\nh = x\ng = y\n");
+  shop.write("a/a.ini", "[module]\npath = /srv/a\n");
+  shop.write("b/b.ini",
+             "[module]\npath = /srv/a/workers\npath-g = /srv/x/../a\npath-h = /srv/a/releases/b\n");
+  CHECK(shop.problems().size() == 1);  // the ".."
+  shop.write("b/b.ini", "[module]\npath = /srv/a/workers\npath-g = /srv//a/\n");
+  const Project project = shop.load();
+  const auto check = [&](const char* host) {
+    std::vector<ModuleSettings> all;
+    for (const Module& module : project.modules)
+      all.push_back(project.settings_for(module, *project.find_host(host), ""));
+    return error_of([&] { check_paths_apart(all); });
+  };
+  CHECK(check("h").empty());
+  CHECK(check("g").find("module \"a\" goes to /srv/a, and module \"b\" to /srv/a") != std::string::npos);
+}
+
+TEST_CASE("who the agent works as cannot be an option of sudo", "[settings]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\ndepends = a\n[hosts]\nh = x\n[module]\nbecome-h = -i\n");
+  shop.write("a/a.ini", "[module]\npath = /a\nbecome = a;b\nkeep_releases-h = 00\n");
+  CHECK(shop.problems().size() == 3);
+}
+
+TEST_CASE("a file that is broken is not blamed for what it lacks as well", "[project]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project\ndepends = a\n");
+  CHECK(shop.problems() ==
+        Names{"project.ini:1: the section has no closing bracket: [project | write [project]"});
+}
+
+TEST_CASE("random project files never do worse than report problems inside the files", "[project]") {
+  std::mt19937 random(815);
+  const std::vector<std::string> lines = {"[project]",
+                                          "depends = root, x",
+                                          "name = %(depends)s",
+                                          "[hosts]",
+                                          "a = u@h[1:3]",
+                                          "b = local:",
+                                          "c = [::1]:22",
+                                          "d = [1:",
+                                          "e[1:2] = x",
+                                          "[host:a]",
+                                          "port = 99999",
+                                          "jump = x y",
+                                          "vars.x = 1",
+                                          "[host:zz]",
+                                          "address = q",
+                                          "[config:p]",
+                                          "hosts = !a, @t, h[1:2]",
+                                          "confirm = so",
+                                          "[modules]",
+                                          "root = ../root/",
+                                          "x = ",
+                                          "[plugins]",
+                                          "path = ~/x, y",
+                                          "[module]",
+                                          "become = -x",
+                                          "layout-a = inplace",
+                                          "[scm]",
+                                          "url = x",
+                                          "  continued",
+                                          "[release:s]",
+                                          "[plugin:]",
+                                          "[plugin:a.b]",
+                                          "[",
+                                          "= x",
+                                          "[deploy]"};
+  for (int round = 0; round < 150; ++round) {
+    ProjectFixture shop;
+    for (const char* file : {"project.ini", "root/root.ini", "x/x.ini"}) {
+      std::string text = random() % 3 == 0 ? "" : "[project]\ndepends = root, x\n";
+      for (std::size_t i = random() % 25; i > 0; --i)
+        text += lines[random() % lines.size()] + "\n";
+      shop.write(file, text);
+    }
+    try {
+      make_project(read_project_files(shop.root(), shop.world()), nullptr);
+    } catch (const porter::base::Errors& errors) {
+      for (const porter::base::Error& error : errors.all()) {
+        CHECK_FALSE(error.where().file.empty());
+        CHECK(error.where().line <= 28);
+        CHECK(error.code() != porter::base::Code::internal);
+      }
+    }
+  }
 }
