@@ -72,7 +72,9 @@ struct SyncPlan {
 };
 
 // `wanted` is whole. `base` may be a part (make_part): folders that it lacks must have the digest of wanted's
-// folder at the same path, else Error(protocol). No base at all is a tree with an empty root. Both sealed.
+// folder at the same path, else Error(protocol). No base at all is a tree with an empty root. Both sealed
+// with the same kind of identity (a whole tree can be sealed anew with the other one). With content_only a
+// file or folder whose mtime alone differs is the same.
 SyncPlan make_plan(const Tree& wanted, const Tree& base, const PlanOptions& options = {});
 
 // One sentence on what happens at `path` and why: "app.js: sent as a delta: the content differs (base 1.2

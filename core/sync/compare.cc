@@ -1,0 +1,167 @@
+#include "core/sync/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::sync {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kMaxPathBytes = 256U << 20U;  // in all; prefixes are shared on the wire only
+
+const FolderDigest* find_digest(const std::vector<FolderDigest>& digests, std::string_view path) {
+  const auto at = std::lower_bound(digests.begin(), digests.end(), path,
+                                   [](const FolderDigest& known, std::string_view wanted) {
+                                     return compare_paths(known.path, wanted) < 0;
+                                   });
+  return at != digests.end() && at->path == path ? &*at : nullptr;
+}
+
+std::size_t shared_length(std::string_view a, std::string_view b) {
+  const std::size_t common = std::min(a.size(), b.size());
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(common), b.begin()).first - a.begin());
+}
+
+bool is_below(std::string_view path, std::string_view folder) {
+  return folder.empty() ||
+         (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
+}
+
+// Index after the last folder of the tree that is `index` or below it.
+std::size_t end_of_branch(const Tree& tree, std::size_t index) {
+  std::size_t end = index + 1;
+  while (end < tree.folders.size() && is_below(tree.folders[end].path, tree.folders[index].path))
+    ++end;
+  return end;
+}
+
+// Keeps the chain of folders from the root to the last one, to see that each path's parent was there.
+class ParentCheck {
+ public:
+  bool accepts(const std::string& path) {
+    if (open_.empty()) return push(path, path.empty());
+    while (!open_.empty() && parent_path(path) != open_.back())
+      open_.pop_back();
+    return push(path, !open_.empty() && name_fault(base_name(path)) == nullptr && open_.size() < kMaxDepth);
+  }
+
+ private:
+  bool push(const std::string& path, bool good) {
+    open_.push_back(path);
+    return good && path.size() <= kMaxPath;
+  }
+  std::vector<std::string> open_;
+};
+
+FolderDigest read_one(base::ByteReader& reader, std::string_view before) {
+  const auto shared = static_cast<std::size_t>(reader.varint_up_to(before.size()));
+  FolderDigest one;
+  one.path = before.substr(0, shared);
+  one.path += reader.text(kMaxPath);
+  one.digest = reader.digest();
+  return one;
+}
+
+void append_branch(std::vector<Folder>& folders, const Entry& entry, const std::string& path,
+                   const Tree& wanted) {
+  const auto from = wanted.folder_index(path);
+  if (!from || wanted.folders[*from].digest != entry.digest)
+    throw Error(Code::protocol, fmt::format("tree: \"{}\" was left out, but is not equal on both sides",
+                                            base::printable(path)));
+  const std::size_t to = end_of_branch(wanted, *from);
+  for (std::size_t i = *from; i < to; ++i) {
+    folders.push_back(wanted.folders[i]);
+    for (Entry& copied : folders.back().entries)
+      copied.stamp = {};
+    if (i == *from) folders.back().mtime_ns = entry.mtime_ns;
+  }
+}
+
+}  // namespace
+
+std::vector<FolderDigest> folder_digests(const Tree& tree) {
+  std::vector<FolderDigest> digests;
+  digests.reserve(tree.folders.size());
+  for (const Folder& folder : tree.folders)
+    digests.push_back({folder.path, folder.digest});
+  return digests;
+}
+
+std::string encode_folder_digests(const std::vector<FolderDigest>& digests) {
+  base::ByteWriter writer;
+  writer.u8(kVersion).varint(digests.size());
+  std::string_view before;
+  for (const FolderDigest& one : digests) {
+    const std::size_t shared = shared_length(before, one.path);
+    writer.varint(shared).text(std::string_view(one.path).substr(shared)).digest(one.digest);
+    before = one.path;
+  }
+  return writer.take();
+}
+
+std::vector<FolderDigest> decode_folder_digests(std::string_view bytes) {
+  base::ByteReader reader(bytes, "folder digests");
+  if (reader.u8() != kVersion) throw reader.error("unknown format");
+  const std::size_t count = reader.count(2 + base::Digest().size());
+  std::vector<FolderDigest> digests;
+  digests.reserve(count);
+  ParentCheck parents;
+  std::size_t path_bytes = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view before =
+        digests.empty() ? std::string_view() : std::string_view(digests.back().path);
+    FolderDigest one = read_one(reader, before);
+    path_bytes += one.path.size();
+    const bool ordered = digests.empty() || compare_paths(before, one.path) < 0;
+    if (!ordered || path_bytes > kMaxPathBytes || !parents.accepts(one.path))
+      throw reader.error("a path that cannot be");
+    digests.push_back(std::move(one));
+  }
+  if (digests.empty()) throw reader.error("the root is missing");
+  reader.expect_end();
+  return digests;
+}
+
+Tree make_part(const Tree& mine, const std::vector<FolderDigest>& theirs) {
+  Tree part;
+  part.identity = mine.identity;
+  for (std::size_t i = 0; i < mine.folders.size();) {
+    const Folder& folder = mine.folders[i];
+    const FolderDigest* known = find_digest(theirs, folder.path);
+    if (i > 0 && known != nullptr && known->digest == folder.digest) {
+      i = end_of_branch(mine, i);
+      continue;
+    }
+    part.folders.push_back(folder);
+    ++i;
+  }
+  return part;
+}
+
+Tree complete_part(const Tree& part, const Tree& wanted) {
+  Tree whole;
+  whole.identity = part.identity;
+  whole.folders = part.folders;
+  for (const Folder& folder : part.folders)
+    for (const Entry& entry : folder.entries) {
+      if (entry.kind != Kind::folder) continue;
+      const std::string path = join_path(folder.path, entry.name);
+      if (part.find_folder(path) == nullptr) append_branch(whole.folders, entry, path, wanted);
+    }
+  std::sort(whole.folders.begin(), whole.folders.end(),
+            [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
+  whole.seal_digests();
+  return whole;
+}
+
+}  // namespace porter::sync

@@ -1,0 +1,329 @@
+#include "core/sync/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::sync {
+namespace {
+
+using base::Code;
+using base::Error;
+
+// SHA-256 is evenly spread: its first bytes are a hash already.
+struct DigestHash {
+  std::size_t operator()(const base::Digest& digest) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, digest.data(), sizeof hash);
+    return hash;
+  }
+};
+
+struct Place {
+  const Folder* folder;
+  const Entry* entry;
+};
+
+bool is_at_or_below(std::string_view path, std::string_view folder) {
+  if (folder.empty() || path == folder) return true;
+  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
+}
+
+class Planner {
+ public:
+  Planner(const Tree& wanted, const Tree& base, const PlanOptions& options)
+      : wanted_(wanted), base_(base), options_(options) {}
+
+  SyncPlan make() {
+    for (std::uint32_t i = 0; i < wanted_.folders.size(); ++i)
+      plan_folder(i);
+    plan_removals();
+    return std::move(plan_);
+  }
+
+ private:
+  void plan_folder(std::uint32_t index) {
+    const Folder& folder = wanted_.folders[index];
+    const Folder* there = base_.find_folder(folder.path);
+    if (is_inside_same(folder)) return count_same(folder);
+    if (is_same(folder, there, index)) {
+      plan_.same_folders.push_back(index);
+      same_ = &folder;
+      return count_same(folder);
+    }
+    plan_folder_itself(index, there);
+    for (std::uint32_t i = 0; i < folder.entries.size(); ++i)
+      plan_entry({index, i}, there);
+  }
+
+  bool is_inside_same(const Folder& folder) const {
+    return same_ != nullptr && is_at_or_below(folder.path, same_->path);
+  }
+
+  // Equal with all below, by digest; also where the base, being a part, gives nothing but the digest.
+  bool is_same(const Folder& folder, const Folder* there, std::uint32_t index) const {
+    if (there != nullptr) return there->digest == folder.digest;
+    if (index == 0) throw Error(Code::protocol, "tree: the base has no root");
+    const Entry* entry = base_.find(folder.path);
+    if (entry == nullptr || entry->kind != Kind::folder) return false;
+    if (entry->digest != folder.digest)
+      throw Error(Code::protocol,
+                  fmt::format("tree: \"{}\" differs from the base, whose entries there are missing",
+                              base::printable(folder.path)));
+    return true;
+  }
+
+  void count_same(const Folder& folder) {
+    for (const Entry& entry : folder.entries) {
+      plan_.totals.files_same += entry.kind == Kind::file ? 1 : 0;
+      plan_.totals.bytes_same += entry.size;
+      plan_.totals.base_files += entry.kind != Kind::folder ? 1 : 0;
+    }
+  }
+
+  // Where times are no part of identity, a file that keeps its content keeps its time as well: each commit
+  // would otherwise touch every file.
+  bool same_time(std::int64_t a, std::int64_t b) const {
+    return a == b || wanted_.identity == Identity::content_only;
+  }
+
+  void plan_folder_itself(std::uint32_t index, const Folder* there) {
+    const Folder& folder = wanted_.folders[index];
+    if (there == nullptr) {
+      plan_.make_folders.push_back(index);
+    } else if (there->mode != folder.mode || !same_time(there->mtime_ns, folder.mtime_ns)) {
+      plan_.set_folders.push_back(index);
+    } else {
+      return;
+    }
+    ++plan_.totals.folders;
+  }
+
+  void plan_entry(EntryRef ref, const Folder* there) {
+    const Entry& entry = wanted_.folders[ref.folder].entries[ref.entry];
+    const Entry* old = there == nullptr ? nullptr : find_in(*there, entry.name);
+    if (entry.kind == Kind::file) plan_file(ref, entry, old);
+    if (entry.kind != Kind::link) return;
+    if (old != nullptr && old->kind == Kind::link && old->target == entry.target) return;
+    plan_.make_links.push_back(ref);
+    ++plan_.totals.links;
+  }
+
+  static const Entry* find_in(const Folder& folder, const std::string& name) {
+    const auto at =
+        std::lower_bound(folder.entries.begin(), folder.entries.end(), name,
+                         [](const Entry& entry, const std::string& wanted) { return entry.name < wanted; });
+    return at != folder.entries.end() && at->name == name ? &*at : nullptr;
+  }
+
+  void plan_file(EntryRef ref, const Entry& entry, const Entry* old) {
+    FileStep step;
+    step.wanted = ref;
+    if (old != nullptr && old->kind == Kind::file && old->digest == entry.digest && old->size == entry.size) {
+      const bool equal = old->mode == entry.mode && same_time(old->mtime_ns, entry.mtime_ns);
+      step.action = equal ? Action::same : Action::clone;
+      step.why = equal ? Why::equal : Why::metadata;
+      set_basis(step, wanted_.folders[ref.folder], *old);
+    } else if (const auto elsewhere = find_content(entry)) {
+      step.action = Action::clone;
+      step.why = Why::moved;
+      set_basis(step, *elsewhere->folder, *elsewhere->entry);
+    } else {
+      choose_sending(step, entry, old);
+    }
+    count(step, entry);
+    plan_.files.push_back(std::move(step));
+  }
+
+  void choose_sending(FileStep& step, const Entry& entry, const Entry* old) const {
+    step.action = Action::whole;
+    if (old == nullptr) {
+      step.why = Why::absent;
+    } else if (old->kind != Kind::file) {
+      step.why = Why::other_kind;
+    } else if (old->size <= options_.delta_floor || entry.size <= options_.delta_floor) {
+      step.why = Why::small;
+    } else {
+      step.action = Action::delta;
+      step.why = Why::content;
+      set_basis(step, wanted_.folders[step.wanted.folder], *old);
+    }
+  }
+
+  static void set_basis(FileStep& step, const Folder& folder, const Entry& entry) {
+    step.from = join_path(folder.path, entry.name);
+    step.basis_size = entry.size;
+    step.basis_digest = entry.digest;
+  }
+
+  void count(const FileStep& step, const Entry& entry) {
+    PlanTotals& totals = plan_.totals;
+    const auto add = [&](std::uint64_t& files, std::uint64_t& bytes) {
+      ++files;
+      bytes += entry.size;
+    };
+    switch (step.action) {
+      case Action::same:
+        return add(totals.files_same, totals.bytes_same);
+      case Action::clone:
+        return add(totals.files_cloned, totals.bytes_cloned);
+      case Action::whole:
+        return add(totals.files_whole, totals.bytes_whole);
+      case Action::delta:
+        return add(totals.files_delta, totals.bytes_delta);
+    }
+  }
+
+  // Any file of the base with this content. Empty files are cheaper sent than cloned.
+  std::optional<Place> find_content(const Entry& entry) {
+    if (entry.size == 0) return std::nullopt;
+    if (!indexed_) index_base();
+    const auto found = by_digest_.find(entry.digest);
+    if (found == by_digest_.end() || found->second.entry->size != entry.size) return std::nullopt;
+    return found->second;
+  }
+
+  // What the base shows, and what it has in folders that are equal to wanted's, which a part does not show.
+  void index_base() {
+    indexed_ = true;
+    for (const Folder& folder : base_.folders)
+      index(folder);
+    for (const Folder& folder : wanted_.folders)
+      if (base_.find_folder(folder.path) == nullptr && is_equal_branch(folder.path)) index(folder);
+  }
+
+  // Whether the base, without showing the folder, has it equal: the nearest folder above that the base names
+  // as an entry decides.
+  bool is_equal_branch(std::string_view path) const {
+    for (; !path.empty(); path = parent_path(path)) {
+      if (base_.find_folder(path) != nullptr) return false;
+      const Entry* entry = base_.find(path);
+      if (entry != nullptr) return entry->kind == Kind::folder && is_wanted_digest(path, entry->digest);
+    }
+    return false;
+  }
+
+  bool is_wanted_digest(std::string_view path, const base::Digest& digest) const {
+    const Folder* folder = wanted_.find_folder(path);
+    return folder != nullptr && folder->digest == digest;
+  }
+
+  void index(const Folder& folder) {
+    for (const Entry& entry : folder.entries)
+      if (entry.kind == Kind::file) by_digest_.try_emplace(entry.digest, Place{&folder, &entry});
+  }
+
+  void plan_removals() {
+    for (auto folder = base_.folders.rbegin(); folder != base_.folders.rend(); ++folder) {
+      const bool same = is_in_same_folder(folder->path);
+      const Folder* kept = same ? nullptr : wanted_.find_folder(folder->path);
+      for (auto entry = folder->entries.rbegin(); !same && entry != folder->entries.rend(); ++entry)
+        plan_removal(*folder, *entry, kept);
+    }
+    // A folder's entry was met before what is in it, since the folders are taken last first but the entry
+    // stands in its parent: put everything into children-first order.
+    std::stable_sort(plan_.removals.begin(), plan_.removals.end(),
+                     [](const Removal& a, const Removal& b) { return compare_paths(a.path, b.path) > 0; });
+  }
+
+  bool is_in_same_folder(std::string_view path) const {
+    const auto after = std::upper_bound(plan_.same_folders.begin(), plan_.same_folders.end(), path,
+                                        [this](std::string_view searched, std::uint32_t index) {
+                                          return compare_paths(searched, wanted_.folders[index].path) < 0;
+                                        });
+    return after != plan_.same_folders.begin() && is_at_or_below(path, wanted_.folders[*(after - 1)].path);
+  }
+
+  void plan_removal(const Folder& folder, const Entry& entry, const Folder* kept) {
+    const bool counts = entry.kind != Kind::folder;
+    plan_.totals.base_files += counts ? 1 : 0;
+    const Entry* now = kept == nullptr ? nullptr : find_in(*kept, entry.name);
+    if (now != nullptr && now->kind == entry.kind) return;
+    const std::string path = join_path(folder.path, entry.name);
+    if (!counts && base_.find_folder(path) == nullptr)
+      throw Error(Code::protocol,
+                  fmt::format("tree: \"{}\" is to be removed, but the base does not show what is in it",
+                              base::printable(path)));
+    plan_.removals.push_back({path, entry.kind});
+    plan_.totals.removed += counts ? 1 : 0;
+  }
+
+  const Tree& wanted_;
+  const Tree& base_;
+  const PlanOptions& options_;
+  SyncPlan plan_;
+  const Folder* same_ = nullptr;  // the last of same_folders
+  bool indexed_ = false;
+  std::unordered_map<base::Digest, Place, DigestHash> by_digest_;
+};
+
+std::string explain_file(const FileStep& step, const Entry& entry) {
+  const std::string size = base::format_bytes(entry.size);
+  const std::string basis = base::format_bytes(step.basis_size);
+  switch (step.why) {
+    case Why::equal:
+      return "not sent: equal to the base";
+    case Why::metadata:
+      return "not sent: the base has this content, with another mode or time";
+    case Why::moved:
+      return fmt::format("not sent: the base has this content at \"{}\"", base::printable(step.from));
+    case Why::absent:
+      return fmt::format("sent whole ({}): the base has nothing there", size);
+    case Why::other_kind:
+      return fmt::format("sent whole ({}): the base has no file there", size);
+    case Why::small:
+      return fmt::format("sent whole ({}): the content differs, and it is too small for a delta", size);
+    case Why::content:
+      return fmt::format("sent as a delta: the content differs (base {}, wanted {})", basis, size);
+  }
+  return {};
+}
+
+std::string explain_entry(const SyncPlan& plan, const Tree& wanted, std::string_view path,
+                          const Entry& entry) {
+  for (const FileStep& step : plan.files) {
+    const Folder& folder = wanted.folders[step.wanted.folder];
+    if (&folder.entries[step.wanted.entry] == &entry) return explain_file(step, entry);
+  }
+  for (const EntryRef& ref : plan.make_links)
+    if (&wanted.folders[ref.folder].entries[ref.entry] == &entry)
+      return fmt::format("a link to make: the base has none there that leads to \"{}\"",
+                         base::printable(entry.target));
+  for (const std::uint32_t index : plan.make_folders)
+    if (wanted.folders[index].path == path) return "a folder to make: the base has none there";
+  for (const std::uint32_t index : plan.set_folders)
+    if (wanted.folders[index].path == path) return "a folder whose mode or time differs from the base's";
+  return "nothing to do: equal to the base";
+}
+
+}  // namespace
+
+bool SyncPlan::empty() const {
+  const auto same = [](const FileStep& step) { return step.action == Action::same; };
+  return make_folders.empty() && set_folders.empty() && make_links.empty() && removals.empty() &&
+         std::all_of(files.begin(), files.end(), same);
+}
+
+SyncPlan make_plan(const Tree& wanted, const Tree& base, const PlanOptions& options) {
+  if (wanted.identity != base.identity)
+    throw Error(Code::internal, "plan: wanted and base were sealed with different kinds of identity");
+  return Planner(wanted, base, options).make();
+}
+
+std::string explain(const SyncPlan& plan, const Tree& wanted, const Tree& base, std::string_view path) {
+  const std::string name = base::printable(path);
+  if (const Entry* entry = wanted.find(path)) return name + ": " + explain_entry(plan, wanted, path, *entry);
+  for (const Removal& removal : plan.removals)
+    if (removal.path == path) return name + ": removed: the base has it, the wanted tree does not";
+  if (base.find(path) != nullptr) return name + ": left out: the wanted tree does not have it";
+  return name + ": in neither tree";
+}
+
+}  // namespace porter::sync
