@@ -110,7 +110,12 @@ class Explainer {
   void add_values(const std::string& section, const OptionSpec& spec) {
     const SectionSpec* core = find_section_spec(section);
     const bool of_module = core != nullptr && core->files.front() == FileKind::module;
-    if (!of_module) return add_lines(project_->files->project, section, spec);
+    if (!of_module) {
+      add_lines(project_->files->project, section, spec);
+      for (const IniFile& file : project_->files->defaults)
+        add_lines(file, section, spec);
+      return;
+    }
     const PluginSchema* plugin = plugin_schema(section);
     for (const Module& module : project_->modules) {
       const bool uses =

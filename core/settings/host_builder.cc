@@ -16,6 +16,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view prefix = "host:";
+constexpr std::size_t most_hosts = 10000;
 
 // "web01.example.org" gives "web01"; an IP address stays whole.
 std::string short_name(const std::string& address) {
@@ -76,6 +77,9 @@ class HostBuilder {
       for (std::string& target : expand_ranges(piece))
         targets.push_back(std::move(target));
     }
+    if (made_.hosts.size() + targets.size() > most_hosts) {
+      throw Error(Code::bad_value, fmt::format("the project has more than {} hosts", most_hosts));
+    }
     if (targets.empty()) {
       throw Error(Code::bad_value,
                   fmt::format("{}: expected user@host:port or local:, got nothing", option.name));
@@ -115,17 +119,26 @@ class HostBuilder {
   }
 
   void check_unique() {
-    std::map<std::string, base::Location> seen;
-    for (const Group& group : made_.groups)
-      seen.emplace(group.name, group.where);
-    for (const Host& host : made_.hosts) {
-      const auto [first, fresh] = seen.emplace(host.name, host.where);
-      if (fresh) continue;
-      problems_.push_back(Error(Code::bad_value, fmt::format("host \"{}\" is already defined in line {}",
-                                                             host.name, first->second.line))
-                              .at(host.where)
-                              .hint("give each host an entry of its own, with another name"));
+    std::map<std::string, std::pair<std::string, int>> seen;  // canonical name → name, line
+    for (const Group& group : made_.groups) {
+      seen.try_emplace(canonical(group.name), group.name, group.where.line);
     }
+    for (const Host& host : made_.hosts) {
+      const auto [entry, fresh] = seen.try_emplace(canonical(host.name), host.name, host.where.line);
+      if (!fresh) report_twin(host, entry->second.first, entry->second.second);
+    }
+  }
+
+  void report_twin(const Host& host, const std::string& other, int line) {
+    const std::string what = host.name == other
+                                 ? fmt::format("host \"{}\" is already defined in line {}", host.name, line)
+                                 : fmt::format(
+                                       "\"{}\" and \"{}\" of line {} differ only in case or in - and _, "
+                                       "which option-{} cannot tell apart",
+                                       host.name, other, line, host.name);
+    problems_.push_back(Error(Code::bad_value, what)
+                            .at(host.where)
+                            .hint("give each host an entry of its own, with another name"));
   }
 
   // [host:NAME] with an address makes a host that [hosts] does not have.
@@ -157,11 +170,14 @@ class HostBuilder {
   }
 
   void report_unknown(const Section& section, const std::string& name) {
+    constexpr std::size_t enough = 200;  // more are not shown, and suggestions take time
     std::vector<std::string> known;
-    for (const Host& host : made_.hosts)
-      known.push_back(host.name);
-    for (const Group& group : made_.groups)
-      known.push_back(group.name);
+    if (problems_.size() < enough) {
+      for (const Host& host : made_.hosts)
+        known.push_back(host.name);
+      for (const Group& group : made_.groups)
+        known.push_back(group.name);
+    }
     std::string hint = base::did_you_mean(name, known);
     if (hint.empty()) hint = "give it an address, or an entry in [hosts]";
     problems_.push_back(Error(Code::missing, fmt::format("[hosts] has no host or group \"{}\"", name))

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <map>
+#include <utility>
 
 #include "core/base/text.h"
 #include "core/settings/interpolate.h"
@@ -23,6 +25,7 @@ constexpr std::size_t longest_line = 64U << 10U;
 constexpr std::size_t longest_name = 49;
 constexpr std::size_t inih_line = 190;
 constexpr std::size_t most_problems = 50;
+constexpr std::size_t most_sections = 10000;
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
@@ -46,17 +49,31 @@ class GuardedReader {
 
   void run() {
     ini_parse_stream(&GuardedReader::read, this, &GuardedReader::handle, this);
+    if (failure_) std::rethrow_exception(failure_);
     check_taken();
+    if (!rest_.empty()) problem("the rest of the file cannot be read");
   }
 
  private:
   enum class Kind { nothing, section, option, continuation };
 
+  // inih is C: exceptions wait in failure_ until it has returned, which no more lines make it do at once.
   static char* read(char* buffer, int size, void* self) {
-    return static_cast<GuardedReader*>(self)->next_line(buffer, static_cast<std::size_t>(size));
+    GuardedReader& reader = *static_cast<GuardedReader*>(self);
+    try {
+      return reader.failure_ ? nullptr : reader.next_line(buffer, static_cast<std::size_t>(size));
+    } catch (...) {
+      reader.failure_ = std::current_exception();
+      return nullptr;
+    }
   }
   static int handle(void* self, const char* section, const char* name, const char* value) {
-    static_cast<GuardedReader*>(self)->take(section, name, value);
+    GuardedReader& reader = *static_cast<GuardedReader*>(self);
+    try {
+      if (!reader.failure_) reader.take(section, name, value);
+    } catch (...) {
+      reader.failure_ = std::current_exception();
+    }
     return 1;
   }
 
@@ -117,6 +134,9 @@ class GuardedReader {
     } else if (name.size() > longest_name) {
       problem(fmt::format("the section's name has {} characters; at most {} are allowed", name.size(),
                           longest_name));
+    } else if (file_.sections.size() == most_sections) {
+      problem(fmt::format("there are more than {} sections", most_sections));
+      rest_ = {};
     } else if (content.size() > end + 1) {
       problem(fmt::format("unexpected text after [{}]: {}", name, content.substr(end + 1)),
               "a comment begins with a blank and ';'");
@@ -206,6 +226,7 @@ class GuardedReader {
   bool continues_ = false;  // an indented line would continue an option
   bool skipping_ = false;
   std::size_t reported_ = 0;
+  std::exception_ptr failure_;
   std::map<std::string, int> sections_;
   std::map<std::string, int> options_;  // of the section at hand
 };

@@ -60,7 +60,7 @@ class ProjectMaker {
     check_config_hosts();
     check_module_values();
     check_module_folders();
-    if (!problems_.empty()) throw base::Errors(sorted(std::move(problems_)));
+    if (!problems_.empty()) throw base::Errors(limited(sorted(std::move(problems_))));
     return std::move(project_);
   }
 
@@ -103,7 +103,7 @@ class ProjectMaker {
     }
     if (const Option* hosts = find_option(section, "hosts")) {
       config.hosts = as_list(*hosts);
-      config.where = hosts->where;
+      config.hosts_where = hosts->where;
     }
     const Option* confirm = find_option(section, "confirm");
     config.confirm = confirm != nullptr && base::parse_boolean(confirm->text).value_or(true);
@@ -147,7 +147,7 @@ class ProjectMaker {
         select_hosts(project_, config.hosts, config.name);
       } catch (Error& error) {
         report(Error(error.code(), fmt::format("[config:{}] hosts: {}", config.name, error.message()))
-                   .at(config.where)
+                   .at(config.hosts_where)
                    .hint(error.hint_text()));
       }
     }
@@ -208,6 +208,16 @@ class ProjectMaker {
       };
       return std::pair(rank(a), a.where().line) < std::pair(rank(b), b.where().line);
     });
+    return problems;
+  }
+
+  // Nobody reads thousands of messages.
+  static std::vector<Error> limited(std::vector<Error> problems) {
+    constexpr std::size_t most = 200;
+    if (problems.size() <= most) return problems;
+    const std::size_t more = problems.size() - most;
+    problems.erase(problems.begin() + most, problems.end());
+    problems.push_back(Error(problems.back().code(), fmt::format("{} more problems are not shown", more)));
     return problems;
   }
 

@@ -44,6 +44,7 @@ struct Config {
   std::vector<std::string> hosts;  // patterns as for --host; empty: see select_hosts()
   bool confirm = false;            // ask before anything is changed
   base::Location where;
+  base::Location hosts_where;  // of the option hosts
 };
 
 enum class RefKind { branch, tag, version, implied };  // implied: the default branch, or the folder as it is

@@ -152,7 +152,8 @@ class FilesReader {
       return std::nullopt;
     }
     const fs::path relative = module_folder(wanted.name);
-    const fs::path folder = (files_.folder / relative).lexically_normal();
+    fs::path folder = (files_.folder / relative).lexically_normal();
+    if (!folder.has_filename()) folder = folder.parent_path();  // "." and ".." leave a slash at the end
     const fs::path ini = folder / (folder.filename().string() + ".ini");
     const std::string shown = ini.lexically_proximate(files_.folder).string();
     std::error_code ignored;
@@ -208,7 +209,7 @@ class FilesReader {
       for (const Section& section : module.ini.sections) {
         if (section.name.rfind(plugin_prefix, 0) != 0) continue;
         std::string name = section.name.substr(plugin_prefix.size());
-        if (!name.empty() && known.insert(name).second) files_.plugins.push_back(std::move(name));
+        if (is_plugin_name(name) && known.insert(name).second) files_.plugins.push_back(std::move(name));
       }
     }
   }

@@ -146,6 +146,7 @@ bool is_safe_name(std::string_view name) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '-' || c == '_';
   };
+  if (name == "." || name == "..") return false;  // configs are folders, too
   return !name.empty() && name.size() <= 253 && name.front() != '-' &&
          std::all_of(name.begin(), name.end(), allowed);
 }

@@ -23,7 +23,7 @@ Target parse_target(std::string_view text);
 // without a range is its only result. At most 10,000 results.
 std::vector<std::string> expand_ranges(std::string_view text);
 
-// Letters, digits and ". - _", no '-' at the start; an address may also be IPv6.
+// Letters, digits and ". - _", no '-' at the start, not "." or ".."; an address may also be IPv6.
 bool is_safe_name(std::string_view name);
 bool is_safe_address(std::string_view address);
 

@@ -82,6 +82,12 @@ class FileValidator {
 
   void validate_plugin(const Section& section) {
     const std::string name = section.name.substr(std::string_view("plugin:").size());
+    if (!is_plugin_name(name)) {
+      return report(
+          Error(Code::bad_value, fmt::format("\"{}\" is no name for a plugin", name))
+              .at(section.where)
+              .hint("a plugin's name has parts of letters, digits, _ and -, with dots between them"));
+    }
     if (kind_ == FileKind::project && context_.used_plugins.count(name) == 0) {
       const std::vector<std::string> used(context_.used_plugins.begin(), context_.used_plugins.end());
       std::string hint = base::did_you_mean(name, used);

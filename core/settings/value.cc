@@ -154,4 +154,15 @@ bool is_inner_path(std::string_view path) {
                       [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
 }
 
+bool is_plugin_name(std::string_view name) {
+  const auto good = [](const std::string& part) {
+    return !part.empty() && part.front() != '-' && std::all_of(part.begin(), part.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+             c == '-';
+    });
+  };
+  const std::vector<std::string> parts = base::split(name, '.');
+  return std::all_of(parts.begin(), parts.end(), good);
+}
+
 }  // namespace porter::settings

@@ -34,4 +34,7 @@ void check_value(const OptionSpec& spec, const Option& option);
 // A path below some folder: relative, not empty, without "." and "..", without control characters.
 bool is_inner_path(std::string_view path);
 
+// A dotted name such as my.private.plugin: plugins are files that are looked up by it.
+bool is_plugin_name(std::string_view name);
+
 }  // namespace porter::settings

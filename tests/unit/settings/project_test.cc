@@ -1,5 +1,7 @@
 #include "core/settings/project.h"
 
+#include <fmt/format.h>
+
 #include <random>
 
 #include "tests/unit/settings/fixture.h"
@@ -162,6 +164,54 @@ TEST_CASE("the module's ini is called like its folder, wherever that is", "[proj
   shop.write("project.ini", "[project]\ndepends = m\n[modules]\nm = deep/er/\n");
   shop.write("deep/er/er.ini", module_ini);
   CHECK(shop.load().modules[0].folder == shop.root() / "deep/er");
+}
+
+TEST_CASE("one folder may be project and module at once", "[project]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\ndepends = m\n[modules]\nm = .\n");
+  shop.write("shop.ini", module_ini);
+  CHECK(shop.load().modules[0].folder == shop.root());
+}
+
+TEST_CASE("plugins are never looked for by a path", "[project]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\ndepends = a\n");
+  shop.write("a/a.ini", "[module]\npath = /a\n[plugin:../../evil]\n[plugin:good.one]\n");
+  CHECK(read_project_files(shop.root(), shop.world()).plugins == Names{"good.one"});
+  CHECK(shop.problems().size() == 1);
+}
+
+TEST_CASE("hosts that suffixes cannot tell apart are refused", "[hosts]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\n[hosts]\nweb-1 = a\nWeb_1 = b\n");
+  REQUIRE(shop.problems().size() == 1);
+  CHECK(shop.problems()[0].rfind("project.ini:4: \"Web_1\" and \"web-1\" of line 3 differ only in case", 0) ==
+        0);
+}
+
+TEST_CASE("a config cannot be a way out of the config folder", "[project]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\n[config:..]\n[config:a/b]\n");
+  CHECK(shop.problems().size() == 2);
+}
+
+TEST_CASE("files full of mistakes or hosts are dealt with in bounded time", "[project]") {
+  ProjectFixture shop;
+  std::string text = "[project]\n";
+  for (int i = 0; i < 30000; ++i)
+    text += fmt::format("[host:web{}]\n", i);
+  shop.write("project.ini", text);
+  CHECK(shop.problems().size() == 201);
+  text = "[project]\n";
+  for (int i = 0; i < 9000; ++i)
+    text += fmt::format("[host:web{}]\naddress = x{}\n", i, i);
+  shop.write("project.ini", text);
+  CHECK(shop.load().hosts.size() == 9000);
+  text = "[project]\n[hosts]\n";
+  for (int i = 0; i < 50; ++i)
+    text += fmt::format("g{} = h{}x[1:9999]\n", i, i);
+  shop.write("project.ini", text);
+  CHECK(shop.problems().size() == 49);
 }
 
 TEST_CASE("a missing module is an error with a suggestion", "[project]") {

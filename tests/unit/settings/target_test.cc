@@ -48,7 +48,10 @@ TEST_CASE("names with shell metacharacters or a leading dash are refused", "[tar
                           "a/b",
                           "local:x",
                           "h:+1",
-                          "h\nx"}) {
+                          "h\nx",
+                          "..",
+                          "u@.",
+                          "..@h"}) {
     CAPTURE(bad);
     CHECK_FALSE(error_of([&] { parse_target(bad); }).empty());
   }

@@ -64,6 +64,15 @@ TEST_CASE("urls and choices are checked", "[value]") {
   CHECK(problem(choice, "c").find("one of a, b") != std::string::npos);
 }
 
+TEST_CASE("plugin names cannot leave the plugin folders", "[value]") {
+  for (const char* good : {"a", "porter.plugins.crontab", "my-own.x_1"})
+    CHECK(is_plugin_name(good));
+  for (const char* bad : {"", ".", "a..b", "../x", "a/b", ".a", "a.", "-a", "a.-b", "a b", "a\n"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(is_plugin_name(bad));
+  }
+}
+
 TEST_CASE("inner paths stay inside", "[value]") {
   for (const char* good : {"a", "a/b.c", "dir/", ".env", "a b", "..a"})
     CHECK(is_inner_path(good));
