@@ -82,8 +82,10 @@ TEST_CASE("another compiler compiles anew, and clang++ will do", "[hook]") {
   CHECK(workshop.hook()->origin == plugin::HookOrigin::compiled);
   workshop.settings.compiler = "g++ -DNAME=1";
   CHECK(workshop.hook()->origin == plugin::HookOrigin::compiled);
-  if (PORTER_FP_SANITIZER != std::string("none") || !fs::exists("/usr/bin/clang++"))
-    return WARN("SKIPPED: clang++ is not tried here");
+  if (PORTER_FP_SANITIZER != std::string("none") || !fs::exists("/usr/bin/clang++")) {
+    WARN("SKIPPED: clang++ is not tried here");
+    return;
+  }
   workshop.settings.compiler = "clang++";
   const auto hook = workshop.hook();
   CHECK(hook->origin == plugin::HookOrigin::compiled);
@@ -103,7 +105,10 @@ TEST_CASE("a hook that does not compile is an error at its own line", "[hook]") 
 }
 
 TEST_CASE("a hook that calls what exists nowhere is refused when it is made", "[hook]") {
-  if (PORTER_FP_SANITIZER != std::string("none")) return WARN("SKIPPED: sanitizers leave symbols undefined");
+  if (PORTER_FP_SANITIZER != std::string("none")) {
+    WARN("SKIPPED: sanitizers leave symbols undefined");
+    return;
+  }
   Workshop workshop;
   workshop.source("#include <porter/porter.h>\nvoid nowhere();\nPORTER_DEPLOYMENT { nowhere(); }\n");
   const base::Error error = error_of([&] { workshop.hook(); });

@@ -69,7 +69,10 @@ TEST_CASE("a writable file or folder above it is refused, with the command that 
 }
 
 TEST_CASE("a group's shared folder is trusted when it is listed", "[trust]") {
-  if (::geteuid() != 0) return WARN("SKIPPED: only root can give a folder to another group");
+  if (::geteuid() != 0) {
+    WARN("SKIPPED: only root can give a folder to another group");
+    return;
+  }
   const PluginFolder folder;
   const fs::path file = folder.write("team/x.so", "x");
   REQUIRE(::chown((folder.path() / "team").c_str(), 0, kStrangers) == 0);
@@ -80,7 +83,10 @@ TEST_CASE("a group's shared folder is trusted when it is listed", "[trust]") {
 }
 
 TEST_CASE("a foreigner's file is refused", "[trust]") {
-  if (::geteuid() != 0) return WARN("SKIPPED: only root can give a file away");
+  if (::geteuid() != 0) {
+    WARN("SKIPPED: only root can give a file away");
+    return;
+  }
   const PluginFolder folder;
   const fs::path file = folder.write("x.so", "x");
   REQUIRE(::chown(file.c_str(), kSelf, kStrangers) == 0);
