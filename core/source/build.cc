@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include "core/base/fd.h"
 #include "core/base/subprocess.h"
 #include "core/base/text.h"
+#include "core/source/folder_lock.h"
 
 namespace porter::source {
 namespace {
@@ -82,7 +84,8 @@ void take_rest(int fd, Lines& lines) {
 // Until the program itself has ended, which is not the same as the end of its output.
 void follow(const base::Child& child, base::UniqueFd output, Lines& lines, const BuildRequest& request,
             const base::CancelToken& cancel) {
-  const base::UniqueFd ended(::pidfd_open(child.pid(), 0));
+  // By number: glibc 2.36 declares pidfd_open() without C linkage.
+  const base::UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, child.pid(), 0)));
   if (!ended) base::throw_errno("pidfd_open");
   int reading = output.get();
   for (;;) {
@@ -129,6 +132,8 @@ base::Command command_of(const Checkout& checkout, const BuildRequest& request) 
   command.arguments = request.arguments;
   command.directory = checkout.tree;
   command.set_environment = request.environment;
+  // Should we be killed while it goes on: no other run works in this tree until it has ended.
+  if (checkout.hold) command.inherited = {checkout.hold->descriptor()};
   // The checkout has no .git of its own: without this a build that asks git would hear about a repository
   // around it.
   command.set_environment.emplace("GIT_CEILING_DIRECTORIES", checkout.tree.parent_path().string());

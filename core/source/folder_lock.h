@@ -17,6 +17,10 @@ class FolderLock {
   // Nothing when someone else holds it.
   static std::optional<FolderLock> attempt(const std::filesystem::path& file);
 
+  // For a child that works under the lock: it stays locked until that child has ended too, even if we are
+  // killed.
+  int descriptor() const { return fd_.get(); }
+
  private:
   explicit FolderLock(base::UniqueFd fd) : fd_(std::move(fd)) {}
   base::UniqueFd fd_;

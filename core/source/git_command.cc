@@ -94,6 +94,7 @@ base::CommandResult run_git(const GitCommand& command, const base::CancelToken& 
   call.arguments.insert(call.arguments.end(), command.arguments.begin(), command.arguments.end());
   call.directory = command.directory;
   call.set_environment = environment_of(command);
+  call.inherited = command.inherited;
   call.unset_environment = foreign_variables();
   call.output_limit = std::size_t{256} << 20U;  // the refs of a very large repository
   try {

@@ -25,6 +25,7 @@ struct GitCommand {
   std::filesystem::path git_dir;       // empty: none, and none is looked for
   std::filesystem::path work_tree;     // empty: none
   std::map<std::string, std::string> config;  // settings for this call; kept out of the process list
+  std::vector<int> inherited;                 // locks that hold as long as this git runs
   LocalRepositories local_repositories = LocalRepositories::refused;
   base::Deadline deadline = base::Deadline::never();
 };

@@ -42,6 +42,7 @@ GitCommand GitTree::command(std::vector<std::string> arguments) const {
   out.directory = tree();
   out.git_dir = folder_ / "git";
   out.work_tree = tree();
+  out.inherited = {lock_->descriptor()};
   out.local_repositories = cache_.local_repositories();
   return out;
 }

@@ -30,7 +30,7 @@ class GitTree {
   void remove() const;
 
   std::filesystem::path tree() const { return folder_ / "tree"; }
-  std::shared_ptr<const void> hold() const { return lock_; }
+  std::shared_ptr<const FolderLock> hold() const { return lock_; }
 
  private:
   GitTree(const GitCache& cache, std::filesystem::path folder, FolderLock lock);
