@@ -1,0 +1,108 @@
+#include "core/cli/describe.h"
+
+#include <fmt/format.h>
+
+#include "core/base/text.h"
+
+namespace porter::cli {
+namespace {
+
+using base::format_bytes;
+using base::format_seconds;
+using base::printable;
+using base::printable_lines;
+using Line = std::optional<std::string>;
+
+// "module on host", or whichever of the two there is.
+std::string place(const std::string& module, const std::string& host) {
+  if (host.empty()) return printable(module);
+  if (module.empty()) return printable(host);
+  return fmt::format("{} on {}", printable(module), printable(host));
+}
+
+Line describe_one(const event::RunStarted& run, Detail detail) {
+  if (detail == Detail::quiet) return std::nullopt;
+  std::string line = fmt::format("{} of \"{}\"", run.command, printable(run.project));
+  if (!run.config.empty()) line += fmt::format(", config {}", printable(run.config));
+  line += fmt::format(", {} to {}", base::join(run.modules, ", "), base::join(run.hosts, ", "));
+  if (detail == Detail::verbose) line += fmt::format(" (run {}, by {})", run.run_id, printable(run.user));
+  return line;
+}
+
+Line describe_one(const event::ModulePinned& pinned, Detail detail) {
+  if (detail == Detail::quiet) return std::nullopt;
+  return fmt::format("{}: {}", printable(pinned.module), printable(pinned.version));
+}
+
+Line describe_one(const event::HostConnected& host, Detail detail) {
+  if (detail != Detail::verbose) return std::nullopt;
+  return fmt::format("{}: connected to {} in {}", printable(host.host), printable(host.address),
+                     format_seconds(host.seconds));
+}
+
+Line describe_one(const event::Planned& plan, Detail detail) {
+  if (detail == Detail::quiet && plan.paths.empty()) return std::nullopt;
+  if (plan.unchanged) return fmt::format("{}: nothing to do", place(plan.module, plan.host));
+  std::string line =
+      fmt::format("{}: {} new, {} changed, {} deleted, at most {} to send", place(plan.module, plan.host),
+                  plan.files_new, plan.files_changed, plan.files_deleted, format_bytes(plan.bytes_to_send));
+  for (const std::string& path : plan.paths)
+    line += "\n  " + printable(path);
+  return line;
+}
+
+Line describe_one(const event::SignalFired& fired, Detail detail) {
+  if (detail != Detail::verbose) return std::nullopt;
+  return fmt::format("{}: {} handled by {} in {}", place(fired.module, fired.host), fired.signal,
+                     printable(fired.handler), format_seconds(fired.seconds));
+}
+
+Line describe_one(const event::Progress&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::Output&, Detail) {
+  return std::nullopt;
+}  // a result: goes to stdout
+Line describe_one(const event::Question&, Detail) {
+  return std::nullopt;
+}  // asked, not told
+
+Line describe_one(const event::Talk& talk, Detail detail) {
+  if (detail == Detail::quiet && talk.level != event::Level::warning) return std::nullopt;
+  if (detail == Detail::normal && talk.level == event::Level::debug) return std::nullopt;
+  std::string line = talk.level == event::Level::warning ? "warning: " : "";
+  const std::string where = place(talk.module, talk.host);
+  if (!where.empty()) line += where + ": ";
+  if (!talk.source.empty()) line += fmt::format("[{}] ", printable(talk.source));
+  return line + printable_lines(talk.text);
+}
+
+Line describe_one(const event::ModuleFinished& done, Detail detail) {
+  if (detail == Detail::quiet) return std::nullopt;
+  std::string line = fmt::format("{}: {}", place(done.module, done.host), event::name_of(done.outcome));
+  if (done.outcome != event::Outcome::deployed) return line;
+  line += fmt::format(" {} ({}): {} whole, {} by delta, {} kept", printable(done.version), done.release_id,
+                      done.files_whole, done.files_delta, done.files_kept);
+  if (done.files_deleted > 0) line += fmt::format(", {} deleted", done.files_deleted);
+  line += fmt::format("; {} sent, {} received for a tree of {}; {}", format_bytes(done.bytes_sent),
+                      format_bytes(done.bytes_received), format_bytes(done.tree_bytes),
+                      format_seconds(done.seconds));
+  return line;
+}
+
+Line describe_one(const event::Failure& failure, Detail) {
+  const std::string where = place(failure.module, failure.host);
+  return where.empty() ? printable_lines(failure.text) : where + ": " + printable_lines(failure.text);
+}
+
+Line describe_one(const event::RunFinished&, Detail) {
+  return std::nullopt;
+}  // the recap says it
+
+}  // namespace
+
+std::optional<std::string> describe(const event::Event& event, Detail detail) {
+  return std::visit([&](const auto& value) { return describe_one(value, detail); }, event);
+}
+
+}  // namespace porter::cli

@@ -1,0 +1,37 @@
+#include "core/cli/log_file.h"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/spdlog.h>
+
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/cli/describe.h"
+#include "core/event/codec.h"
+
+namespace porter::cli {
+
+LogFile::LogFile(const base::World& world, const std::string& run_id)
+    : path_(world.state_folder() / "logs" / (run_id + ".log")) {
+  try {
+    base::make_folders(path_.parent_path(), 0700);
+    log_ = std::make_shared<spdlog::logger>(
+        "run", std::make_shared<spdlog::sinks::basic_file_sink_st>(path_.string()));
+    log_->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %v",
+                                                                    spdlog::pattern_time_type::utc));
+    log_->flush_on(spdlog::level::info);
+  } catch (const spdlog::spdlog_ex& problem) {
+    throw base::Error(base::Code::io, path_.string() + ": " + problem.what());
+  }
+}
+
+LogFile::~LogFile() = default;
+
+void LogFile::handle(const event::Event& event) noexcept {
+  if (std::holds_alternative<event::Progress>(event)) return;
+  const auto line = describe(event, Detail::verbose);
+  // What has no words for people (the end of the run) is kept as data.
+  log_->info("{}", line ? *line : event::encode(event, std::chrono::system_clock::now()));
+}
+
+}  // namespace porter::cli

@@ -1,0 +1,218 @@
+#include "core/engine/composition.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/base/digest.h"
+#include "core/base/files.h"
+#include "core/base/text.h"
+#include "core/engine/run.h"
+#include "core/sync/ignore.h"
+#include "core/sync/walk.h"
+
+namespace porter::engine {
+namespace {
+
+sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
+                               const settings::ModuleSettings& settings) {
+  sync::IgnoreRules rules = sync::IgnoreRules::standard();
+  const std::filesystem::path file = folder / ".porterignore";
+  if (std::filesystem::exists(file)) rules.add_file(base::read_file(file), file.string());
+  rules.add_all(settings.exclude(), "[module] exclude of " + settings.module_name());
+  return rules;
+}
+
+sync::Tree walk_folder(const std::filesystem::path& folder, source::Checkout::Identity identity,
+                       const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
+  const sync::IgnoreRules rules = ignore_rules(folder, settings);
+  const bool plain = identity == source::Checkout::Identity::plain_folder;
+  sync::WalkOptions options;
+  options.ignore = &rules;
+  options.identity = plain ? sync::Identity::with_mtime : sync::Identity::content_only;
+  options.modes = plain ? sync::ModePolicy::preserve : sync::ModePolicy::normalise;
+  options.cancel = cancel;
+  return sync::walk_folder(folder.string(), options);
+}
+
+// Files of config/<config>/ and links into shared/, on top of the source.
+Composition overlay(const sync::Tree& walked, const std::string& root, std::optional<std::int64_t> mtime_ns,
+                    const settings::ModuleSettings& settings) {
+  Composition out;
+  sync::Composer composer(walked, root, mtime_ns);
+  for (const settings::ConfigFile& file : settings.config_files()) {
+    const std::filesystem::path source = settings.config_folder() / file.source;
+    if (file.optional && !std::filesystem::exists(source)) continue;
+    composer.add_file(file.destination, source.string(), sync::Layer::config_files,
+                      fmt::format("[config_files] at {}:{}", file.where.file, file.where.line));
+  }
+  // In place the tree itself survives, so there is nothing to link.
+  if (settings.layout() == settings::Layout::releases) {
+    for (const std::string& path : settings.shared_paths()) {
+      const std::vector<sync::Replaced> replaced =
+          composer.add_link(path, sync::shared_link_target(path), sync::Layer::shared,
+                            "[shared] paths of " + settings.module_name());
+      if (!replaced.empty()) out.seeds.push_back(path);
+    }
+  }
+  out.tree = composer.finish();
+  return out;
+}
+
+protocol::Layout layout_of(const settings::ModuleSettings& settings) {
+  return settings.layout() == settings::Layout::inplace ? protocol::Layout::inplace
+                                                        : protocol::Layout::releases;
+}
+
+protocol::LinkMode link_of(settings::LinkMode link) {
+  switch (link) {
+    case settings::LinkMode::automatic:
+      return protocol::LinkMode::automatic;
+    case settings::LinkMode::reflink:
+      return protocol::LinkMode::reflink;
+    case settings::LinkMode::copy:
+      return protocol::LinkMode::copy;
+    case settings::LinkMode::hard:
+      return protocol::LinkMode::hard;
+  }
+  return protocol::LinkMode::automatic;
+}
+
+// How the agent is told about a shared path: a folder ends in '/' and is made when there is nothing yet. What
+// the source has there decides; without it a last name with a dot (".env", "app.db") is taken for a file.
+std::string shared_kind(const std::string& path, const std::vector<std::string>& seeds) {
+  const bool seeded = std::find(seeds.begin(), seeds.end(), path) != seeds.end();
+  const std::string name = path.substr(path.rfind('/') + 1);
+  return seeded || name.find('.') != std::string::npos ? path : path + "/";
+}
+
+void set_limit(protocol::StageRequest& request, const settings::Limit& limit) {
+  if (limit.kind == settings::Limit::Kind::count)
+    request.max_delete = static_cast<std::uint64_t>(limit.value);
+  if (limit.kind == settings::Limit::Kind::percent)
+    request.max_delete_percent = static_cast<std::uint32_t>(limit.value);
+}
+
+// In place, shared paths are simply never deleted and never drift.
+std::vector<std::string> generated_of(const settings::ModuleSettings& settings) {
+  std::vector<std::string> patterns = settings.generated();
+  if (settings.layout() == settings::Layout::inplace) {
+    for (const std::string& path : settings.shared_paths())
+      patterns.push_back("/" + path);
+  }
+  return patterns;
+}
+
+}  // namespace
+
+const sync::Tree& SourceWalks::walk(const source::Checkout& checkout,
+                                    const settings::ModuleSettings& settings,
+                                    const base::CancelToken& cancel) {
+  const std::string key = checkout.tree.string() + '\n' + base::join(settings.exclude(), "\n");
+  const auto known = walked_.find(key);
+  if (known != walked_.end()) return known->second;
+  return walked_.emplace(key, walk_folder(checkout.tree, checkout.identity, settings, cancel)).first->second;
+}
+
+void SourceWalks::forget(const source::Checkout& checkout) {
+  const std::string prefix = checkout.tree.string() + '\n';
+  std::erase_if(walked_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+}
+
+Composition compose(SourceWalks& walks, const source::Checkout& checkout,
+                    const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
+  std::optional<std::int64_t> mtime_ns;
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;
+  if (checkout.commit_time != 0) mtime_ns = checkout.commit_time * kNanoseconds;
+  if (checkout.tree.empty()) return overlay(compose_nothing().tree, "", mtime_ns, settings);
+  return overlay(walks.walk(checkout, settings, cancel), checkout.tree.string(), mtime_ns, settings);
+}
+
+Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
+                           const base::CancelToken& cancel) {
+  const sync::Tree walked = walk_folder(folder, source::Checkout::Identity::plain_folder, settings, cancel);
+  return overlay(walked, folder, std::nullopt, settings);
+}
+
+sync::Composed compose_nothing() {
+  sync::Composed nothing;
+  nothing.tree.folders.emplace_back();
+  nothing.tree.seal_digests();
+  return nothing;
+}
+
+std::string skip_key(const Deployment& deployment, const std::string& config) {
+  base::Sha256 hash;
+  // Every part is preceded by its length, so that no two lists of parts read alike.
+  const auto add = [&](std::string_view part) { hash.update(fmt::format("{}:", part.size())).update(part); };
+  add("porter skip key 1");
+  add(base::to_hex(deployment.composed->tree.root_digest()));
+  add(config);
+  add(deployment.module->handlers_key);
+  for (const auto& [section, options] : deployment.settings->effective()) {
+    for (const auto& [option, text] : options) {
+      add(section);
+      add(option);
+      add(text);
+    }
+  }
+  return base::to_hex(hash.finish());
+}
+
+protocol::SiteQuery site_query(const Deployment& deployment) {
+  protocol::SiteQuery query;
+  query.path = deployment.site();
+  query.layout = layout_of(*deployment.settings);
+  query.identity = static_cast<protocol::Identity>(deployment.composed->tree.identity);
+  query.wanted = deployment.composed->tree.root_digest();
+  query.generated = generated_of(*deployment.settings);
+  return query;
+}
+
+protocol::LockRequest lock_request(const Deployment& deployment, const Run& run) {
+  protocol::LockRequest lock;
+  lock.site = deployment.site();
+  lock.layout = layout_of(*deployment.settings);
+  lock.adoption = run.request.adopt ? protocol::Adoption::adopt : protocol::Adoption::refuse;
+  const bool durable = deployment.settings->durability() == settings::Durability::full;
+  lock.durability = durable ? protocol::Durability::full : protocol::Durability::none;
+  const std::string who = Run::user();
+  const std::size_t at = who.rfind('@');
+  lock.note = {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started),
+               fmt::format("deploy of {} ({})", deployment.module_name(), run.request.ref)};
+  return lock;
+}
+
+protocol::SealHeader seal_header(const Deployment& deployment, const Run& run) {
+  protocol::SealHeader seal;
+  seal.release_id = deployment.module->release_id;
+  seal.skip_key = deployment.skip_key;
+  seal.version_label = deployment.module->checkout.version;
+  seal.commit = deployment.module->checkout.commit;
+  seal.run_id = run.request.run_id;
+  seal.made_at_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(run.started.time_since_epoch()).count();
+  seal.notes = {{"module", deployment.module_name()},
+                {"config", run.request.config},
+                {"ref", run.request.ref},
+                {"by", Run::user()},
+                {"message", run.request.message}};
+  return seal;
+}
+
+protocol::StageRequest stage_request(const Deployment& deployment, const Request& request) {
+  const settings::ModuleSettings& settings = *deployment.settings;
+  protocol::StageRequest stage;
+  stage.site = deployment.site();
+  stage.release_id = deployment.module->release_id;
+  stage.run_id = request.run_id;
+  stage.link = link_of(settings.link());
+  for (const std::string& path : settings.shared_paths())
+    stage.shared.push_back(shared_kind(path, deployment.seeds));
+  stage.generated = generated_of(settings);
+  set_limit(stage, settings.max_delete());
+  return stage;
+}
+
+}  // namespace porter::engine

@@ -1,0 +1,52 @@
+#pragma once
+// From a checkout and the settings of one module on one host to the tree that the target shall hold, and to
+// what the agent has to know about it. Operator's side only; nothing here talks to a target.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/base/cancel.h"
+#include "core/engine/deployment.h"
+#include "core/engine/request.h"
+
+namespace porter::engine {
+
+struct Run;
+
+struct Composition {
+  sync::Composed tree;
+  std::vector<std::string> seeds;  // shared paths whose first content comes from the source
+};
+
+// Walked sources of one run: the same checkout with the same excludes is walked once, however many hosts want
+// it.
+class SourceWalks {
+ public:
+  const sync::Tree& walk(const source::Checkout& checkout, const settings::ModuleSettings& settings,
+                         const base::CancelToken& cancel);
+  // The checkout has changed (a build ran): what was walked is forgotten.
+  void forget(const source::Checkout& checkout);
+
+ private:
+  std::map<std::string, sync::Tree> walked_;
+};
+
+// source < config files < links into shared/.
+Composition compose(SourceWalks& walks, const source::Checkout& checkout,
+                    const settings::ModuleSettings& settings, const base::CancelToken& cancel);
+// Any folder of this machine, with the module's ignore rules.
+Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
+                           const base::CancelToken& cancel);
+sync::Composed compose_nothing();
+
+// What decides whether a deploy would change anything: composed digest, settings, handlers and config, as one
+// digest.
+std::string skip_key(const Deployment& deployment, const std::string& config);
+
+protocol::SiteQuery site_query(const Deployment& deployment);
+protocol::LockRequest lock_request(const Deployment& deployment, const Run& run);
+protocol::SealHeader seal_header(const Deployment& deployment, const Run& run);
+protocol::StageRequest stage_request(const Deployment& deployment, const Request& request);
+
+}  // namespace porter::engine

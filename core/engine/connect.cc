@@ -1,0 +1,67 @@
+#include "core/engine/connect.h"
+
+#include "core/transport/local_transport.h"
+
+namespace porter::engine {
+namespace {
+
+// Long enough for a person at a prompt; each step on the way has a shorter one of its own
+// (transport::SshPolicy).
+constexpr std::chrono::minutes kConnectDeadline{10};
+
+std::unique_ptr<transport::Transport> open_transport(Run& run, const settings::Host& host) {
+  if (host.local) return transport::make_local_transport(host.name);
+  AskingPrompter prompter(run.around.asker);
+  return transport::connect_ssh(run.loops, ssh_target(host),
+                                ssh_policy(run.around.world, run.request.known_hosts), prompter,
+                                base::Deadline::in(kConnectDeadline), run.shield.waits());
+}
+
+endpoint::DialOptions dial_options(const Run& run, const settings::Host& host, const std::string& become) {
+  endpoint::DialOptions options;
+  options.start = host.local ? endpoint::DialOptions::Start::child : endpoint::DialOptions::Start::pushed;
+  options.become = become;
+  options.agent_path = host.agent_path;
+  options.run_id = run.request.run_id;
+  options.cancel = run.shield.waits();
+  return options;
+}
+
+}  // namespace
+
+void connect(Run& run, HostRun& host, const std::string& become) {
+  const auto began = std::chrono::steady_clock::now();
+  try {
+    host.transport = open_transport(run, host.host);
+    host.endpoint =
+        endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host.host, become));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    run.around.sink.handle(event::HostConnected{host.host.name, host.transport->describe(), seconds});
+  } catch (const base::Error& error) {
+    host.failure = error;
+  }
+}
+
+transport::SshTarget ssh_target(const settings::Host& host) {
+  transport::SshTarget target;
+  target.name = host.name;
+  target.address = host.address;
+  target.port = host.port_given ? host.port : 0;
+  target.user = host.user;
+  if (!host.identity.empty()) target.identities.push_back(host.identity);
+  target.jump = host.jump;
+  return target;
+}
+
+transport::SshPolicy ssh_policy(const base::World& world, const std::string& known_hosts) {
+  transport::SshPolicy policy = transport::SshPolicy::from(world);
+  if (!known_hosts.empty()) policy.known_hosts = {world.directory / known_hosts};
+  return policy;
+}
+
+std::optional<base::Secret> AskingPrompter::ask(transport::Question kind, const std::string& text) {
+  const bool shown = kind == transport::Question::challenge_shown;
+  return asker_.ask(shown ? event::QuestionKind::text : event::QuestionKind::secret, text);
+}
+
+}  // namespace porter::engine

@@ -1,0 +1,28 @@
+#pragma once
+// From a host of the project to an agent that answers. Blocks; any number of threads at once.
+
+#include "core/engine/deployment.h"
+#include "core/engine/run.h"
+#include "core/transport/prompter.h"
+
+namespace porter::engine {
+
+// Fills in transport and endpoint, or failure. Never throws but Interrupted. `become`: the agent's user, ""
+// for who logs in.
+void connect(Run& run, HostRun& host, const std::string& become);
+
+// The SSH side of a host of the project, for connect() and `hosts trust`.
+transport::SshTarget ssh_target(const settings::Host& host);
+transport::SshPolicy ssh_policy(const base::World& world, const std::string& known_hosts);
+
+// Login questions, passed on to whoever answers the run's.
+class AskingPrompter : public transport::Prompter {
+ public:
+  explicit AskingPrompter(event::Asker& asker) : asker_(asker) {}
+  std::optional<base::Secret> ask(transport::Question kind, const std::string& text) override;
+
+ private:
+  event::Asker& asker_;
+};
+
+}  // namespace porter::engine

@@ -1,0 +1,84 @@
+#pragma once
+// The records of a run: a host with its connection, a module with its source and plugins, and a module on a
+// host with how far it has come. The conductor owns them and hands each to one thread at a time; they live
+// until the run ends.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/endpoint/endpoint.h"
+#include "core/plugin/loader.h"
+#include "core/protocol/values.h"
+#include "core/settings/project.h"
+#include "core/source/source.h"
+#include "core/sync/compose.h"
+#include "core/transport/transport.h"
+
+namespace porter::engine {
+
+class LiveModule;
+struct Deployment;
+
+struct HostRun {
+  settings::Host host;
+  std::unique_ptr<transport::Transport> transport;
+  std::unique_ptr<endpoint::Endpoint> endpoint;
+  std::optional<base::Error> failure;  // it cannot be reached
+};
+
+struct ModuleRun {
+  const settings::Module* module = nullptr;
+  const settings::Ref* ref = nullptr;
+  bool forced = false;
+  source::Checkout checkout;
+  std::string release_id;
+  std::vector<std::string> plugins;            // names, in ini order
+  std::unique_ptr<plugin::LoadedPlugin> hook;  // deployment.so; null without one
+  std::string handlers_key;                    // names, versions and digests of hook and plugins
+  std::vector<Deployment*> targets;            // all hosts of the run
+  std::unique_ptr<LiveModule> scope;           // for module-scope signals; null until something is to do
+  std::function<void()> stage_everywhere;      // the default of SIG_DEPLOY: stage and seal on all hosts
+  std::function<void()> run_default;           // for a handler that replaces it: stage, activate and commit
+};
+
+// How far a module on a host has come. Kept in step with the journal.
+enum class State {
+  planned,
+  unchanged,
+  staging,     // the target holds an unfinished stage
+  sealed,      // staged, complete, durable; not live
+  activating,  // somewhere between the old and the new release
+  active,      // live, not committed
+  committed,
+  undone,  // what was staged or live is taken back
+  undo_failed,
+};
+
+struct Deployment {
+  ModuleRun* module = nullptr;
+  HostRun* host = nullptr;
+  std::optional<settings::ModuleSettings> settings;
+  std::optional<sync::Composed> composed;
+  std::vector<std::string> seeds;  // shared paths that the source has content for
+  std::string skip_key;
+  protocol::SiteState before;
+  State state = State::planned;
+  bool has_stage = false;  // stage() was called for this release
+  protocol::StageReport report;
+  endpoint::TrafficCount traffic;  // of the connection, when this deployment began; its own when it ended
+  std::unique_ptr<LiveModule> live;
+  std::optional<base::Error> failure;
+  std::chrono::steady_clock::time_point began;
+
+  const std::string& module_name() const { return module->module->name; }
+  const std::string& host_name() const { return host->host.name; }
+  const std::string& site() const { return settings->path(); }
+  bool to_do() const { return state != State::unchanged; }
+};
+
+}  // namespace porter::engine

@@ -1,0 +1,24 @@
+#pragma once
+// The engine: takes a request, does the run, tells everything as events and ends with RunFinished. Knows no
+// listener and no terminal. Runs in the worker, on its main thread.
+
+#include "core/base/cancel.h"
+#include "core/base/exit_code.h"
+#include "core/base/world.h"
+#include "core/engine/request.h"
+#include "core/event/event.h"
+#include "core/event/reply.h"
+
+namespace porter::engine {
+
+struct Surroundings {
+  base::World world;
+  event::Sink& sink;
+  event::Asker& asker;
+  base::CancelToken cancel;
+};
+
+// Never throws: whatever goes wrong is a Failure event and an exit code.
+base::ExitCode run(const Request& request, const Surroundings& around) noexcept;
+
+}  // namespace porter::engine

@@ -1,0 +1,75 @@
+#include "core/engine/journal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/base/text.h"
+
+namespace porter::engine {
+
+using nlohmann::json;
+
+NLOHMANN_JSON_SERIALIZE_ENUM(Step, {{Step::staging, "staging"},
+                                    {Step::activating, "activating"},
+                                    {Step::committing, "committing"},
+                                    {Step::done, "done"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, step, module, host, site, release_id)
+
+namespace {
+
+std::filesystem::path file_of(const std::filesystem::path& state_folder, const std::string& run_id) {
+  return state_folder / "runs" / (run_id + ".journal");
+}
+
+}  // namespace
+
+Journal::Journal(const std::filesystem::path& state_folder, const std::string& run_id)
+    : file_(file_of(state_folder, run_id)) {
+  base::make_folders(file_.parent_path(), 0700);
+  fd_.reset(::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!fd_) base::throw_errno(file_.string());
+}
+
+void Journal::record(const JournalEntry& entry) {
+  const std::string line = json(entry).dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::lock_guard lock(mutex_);
+  base::write_all(fd_.get(), line);
+  if (::fdatasync(fd_.get()) != 0) base::throw_errno(file_.string());
+}
+
+void Journal::close() {
+  std::error_code ignored;  // a journal that stays is settled again, which changes nothing
+  std::filesystem::remove(file_, ignored);
+}
+
+std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& state_folder,
+                                                   const std::string& run_id) {
+  const std::filesystem::path file = file_of(state_folder, run_id);
+  if (!std::filesystem::exists(file)) return {};
+  std::vector<JournalEntry> last;
+  std::map<std::string, std::size_t> index;
+  for (const std::string& line : base::split(base::read_file(file), '\n')) {
+    const json object = json::parse(line, nullptr, false);
+    if (object.is_discarded()) continue;
+    const auto entry = object.get<JournalEntry>();
+    const auto [found, fresh] = index.try_emplace(entry.host + '\n' + entry.module, last.size());
+    if (fresh)
+      last.push_back(entry);
+    else
+      last[found->second] = entry;
+  }
+  std::erase_if(last, [](const JournalEntry& entry) { return entry.step == Step::done; });
+  return last;
+}
+
+void Journal::settled(const std::filesystem::path& state_folder, const std::string& run_id) {
+  std::error_code ignored;
+  std::filesystem::remove(file_of(state_folder, run_id), ignored);
+}
+
+}  // namespace porter::engine

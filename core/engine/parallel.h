@@ -1,0 +1,33 @@
+#pragma once
+// Runs one piece of work for each of several items at once, at most `most` at a time, and waits for all: the
+// handler pool. A host that waits at the barrier is a record in the caller's hands, not a thread.
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace porter::engine {
+
+inline constexpr std::size_t kHandlerThreads =
+    32;  // hosts served at once; each waits for its target most of the time
+
+// Calls work(item) for every item; work must not throw (it records what went wrong in its item).
+template <class Item>
+void for_each_at_once(std::vector<Item*> items, const std::function<void(Item&)>& work,
+                      std::size_t most = kHandlerThreads) {
+  if (items.size() == 1) return work(*items.front());
+  std::atomic<std::size_t> next{0};
+  const auto serve = [&] {
+    for (std::size_t i = next++; i < items.size(); i = next++)
+      work(*items[i]);
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < std::min(most, items.size()); ++i)
+    threads.emplace_back(serve);
+  for (std::thread& thread : threads)
+    thread.join();
+}
+
+}  // namespace porter::engine

@@ -1,0 +1,255 @@
+#include "core/engine/prepare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/engine/live_module.h"
+#include "core/engine/plugin_catalog.h"
+#include "core/plugin/doorway.h"
+#include "core/plugin/hook_compiler.h"
+#include "core/settings/select.h"
+#include "core/source/build.h"
+
+namespace porter::engine {
+namespace {
+
+// Compiling a hook takes seconds; this is for a compiler that hangs.
+constexpr std::chrono::minutes kHookDeadline{5};
+
+source::RefKind ref_kind(settings::RefKind kind) {
+  switch (kind) {
+    case settings::RefKind::branch:
+      return source::RefKind::branch;
+    case settings::RefKind::tag:
+      return source::RefKind::tag;
+    case settings::RefKind::version:
+      return source::RefKind::version;
+    case settings::RefKind::implied:
+      return source::RefKind::default_ref;
+  }
+  return source::RefKind::default_ref;
+}
+
+void check_out(Run& run, ModuleRun& module) {
+  source::SourceRequest request;
+  request.url = module.module->scm_url;
+  request.module_folder = module.module->folder;
+  request.kind = ref_kind(module.ref->kind);
+  request.ref = module.ref->value;
+  request.cache_folder = run.around.world.cache_folder() / "sources";
+  request.module_name = module.module->name;
+  base::while_doing("checking out module " + module.module->name,
+                    [&] { module.checkout = source::make_source(request)->checkout(run.shield.waits()); });
+  run.around.sink.handle(
+      event::ModulePinned{module.module->name, module.checkout.version, module.checkout.commit});
+}
+
+std::string file_key(const std::string& name, const std::string& version, const std::filesystem::path& file) {
+  return fmt::format("{} {} {}\n", name, version, base::to_hex(base::sha256_of_file(file)));
+}
+
+void load_hook(Run& run, ModuleRun& module, const plugin::TrustRules& rules) {
+  plugin::HookSettings settings = plugin::hook_settings(run.around.world, plugin::running_executable());
+  settings.trust = rules;
+  settings.compiling = [&](const std::filesystem::path& source) {
+    run.say(event::Level::info, "compiling " + source.string());
+  };
+  const auto hook = plugin::module_hook(module.module->folder, settings, base::Deadline::in(kHookDeadline),
+                                        run.shield.waits());
+  if (!hook) return;
+  plugin::Expectation expectation;
+  expectation.kind = "deployment";
+  expectation.services = plugin::sdk_services();
+  module.hook =
+      std::make_unique<plugin::LoadedPlugin>(plugin::LoadedPlugin::load(hook->library, expectation, rules));
+  module.handlers_key += file_key("deployment", module.hook->note().version, hook->library);
+}
+
+void load_plugins(Run& run, PluginCatalog& catalog, ModuleRun& module, const plugin::TrustRules& rules) {
+  for (const settings::PluginSection& section : module.module->plugins) {
+    const plugin::PluginNote& note = catalog.note(section.name);
+    module.plugins.push_back(section.name);
+    module.handlers_key += file_key(note.name, note.version, note.path);
+    if (run.plugins.contains(section.name)) continue;
+    plugin::Expectation expectation;
+    expectation.name = section.name;
+    expectation.services = plugin::sdk_services();
+    run.plugins.emplace(section.name, std::make_unique<plugin::LoadedPlugin>(
+                                          plugin::LoadedPlugin::load(note.path, expectation, rules)));
+  }
+}
+
+bool is_forced(const Request& request, const std::string& module) {
+  const bool named = std::find(request.force.begin(), request.force.end(), module) != request.force.end();
+  // An argument of a plugin asks for something to be done, so everything runs.
+  return named || request.force_all || !request.plugin_arguments.empty();
+}
+
+void compose_deployment(Run& run, Fleet& fleet, Deployment& deployment) {
+  base::while_doing(
+      fmt::format("composing {} for {}", deployment.module_name(), deployment.host_name()), [&] {
+        Composition composition =
+            compose(fleet.walks, deployment.module->checkout, *deployment.settings, run.shield.waits());
+        deployment.composed = std::move(composition.tree);
+        deployment.seeds = std::move(composition.seeds);
+      });
+}
+
+// Every module on every host: settings resolved and config files seen, with all mistakes at once.
+void add_deployments(Run& run, Fleet& fleet) {
+  std::vector<base::Error> problems;
+  const auto collect = [&](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const base::Error& problem) {
+      problems.push_back(problem);
+    } catch (const base::Errors& several) {
+      problems.insert(problems.end(), several.all().begin(), several.all().end());
+    }
+  };
+  for (const auto& module : fleet.modules) {
+    for (const auto& host : fleet.hosts) {
+      auto deployment = std::make_unique<Deployment>();
+      deployment->module = module.get();
+      deployment->host = host.get();
+      collect([&] {
+        deployment->settings = run.project.settings_for(*module->module, host->host, run.request.config);
+        settings::check_config_files(*deployment->settings);
+      });
+      module->targets.push_back(deployment.get());
+      fleet.deployments.push_back(std::move(deployment));
+    }
+  }
+  if (!problems.empty()) throw base::Errors(std::move(problems));
+}
+
+std::vector<std::unique_ptr<ModuleRun>> choose_modules(Run& run) {
+  const Request& request = run.request;
+  const auto with =
+      request.with_dependencies ? settings::WithDependencies::yes : settings::WithDependencies::no;
+  for (const std::string& name : request.force)
+    settings::select_modules(run.project, {name}, settings::WithDependencies::no);
+  std::vector<std::unique_ptr<ModuleRun>> modules;
+  for (const settings::Module* module : settings::select_modules(run.project, request.modules, with)) {
+    auto made = std::make_unique<ModuleRun>();
+    made->module = module;
+    made->ref = &settings::choose_ref(*module, request.ref);
+    made->forced = is_forced(request, module->name);
+    modules.push_back(std::move(made));
+  }
+  return modules;
+}
+
+// Sources without commits name their content instead.
+std::string version_mark(const ModuleRun& module, const Deployment& first) {
+  if (!module.checkout.commit.empty()) return module.checkout.commit;
+  return base::to_hex(first.composed->tree.root_digest());
+}
+
+template <class Record>
+std::vector<std::string> names_of(const std::vector<std::unique_ptr<Record>>& records,
+                                  const std::function<std::string(const Record&)>& name) {
+  std::vector<std::string> names;
+  for (const auto& record : records)
+    names.push_back(name(*record));
+  return names;
+}
+
+}  // namespace
+
+std::vector<Deployment*> Fleet::of(const ModuleRun& module) const {
+  std::vector<Deployment*> found;
+  for (const auto& deployment : deployments) {
+    if (deployment->module == &module) found.push_back(deployment.get());
+  }
+  return found;
+}
+
+std::vector<Deployment*> Fleet::on(const HostRun& host) const {
+  std::vector<Deployment*> found;
+  for (const auto& deployment : deployments) {
+    if (deployment->host == &host) found.push_back(deployment.get());
+  }
+  return found;
+}
+
+void load_project(Run& run) {
+  settings::ProjectFiles files = settings::read_project_files(run.request.directory, run.around.world);
+  PluginCatalog catalog(run.around.world, files.plugin_folders, run.request.plugin_path);
+  run.project = settings::make_project(std::move(files), catalog.schemas());
+  catalog.check(run.project.plugins);
+  if (!run.request.config.empty()) settings::check_config(run.project, run.request.config);
+}
+
+std::vector<std::unique_ptr<HostRun>> choose_hosts(Run& run) {
+  std::vector<std::unique_ptr<HostRun>> hosts;
+  for (settings::Host& host : settings::select_hosts(run.project, run.request.hosts, run.request.config)) {
+    auto made = std::make_unique<HostRun>();
+    made->host = std::move(host);
+    hosts.push_back(std::move(made));
+  }
+  return hosts;
+}
+
+Fleet prepare_fleet(Run& run) {
+  Fleet fleet;
+  fleet.modules = choose_modules(run);
+  fleet.hosts = choose_hosts(run);
+  run.around.sink.handle(event::RunStarted{
+      run.request.run_id, "deploy", run.project.name, run.request.config, run.request.ref,
+      run.request.message, Run::user(),
+      names_of<HostRun>(fleet.hosts, [](const HostRun& host) { return host.host.name; }),
+      names_of<ModuleRun>(fleet.modules, [](const ModuleRun& module) { return module.module->name; })});
+  add_deployments(run, fleet);
+
+  PluginCatalog catalog(run.around.world, run.project.plugin_folders, run.request.plugin_path);
+  plugin::TrustRules rules;
+  rules.trusted = run.project.trusted;
+  for (const auto& module : fleet.modules) {
+    load_hook(run, *module, rules);
+    load_plugins(run, catalog, *module, rules);
+  }
+  for (const auto& module : fleet.modules)
+    check_out(run, *module);
+  for (const auto& deployment : fleet.deployments) {
+    compose_deployment(run, fleet, *deployment);
+    deployment->skip_key = skip_key(*deployment, run.request.config);
+  }
+  for (const auto& module : fleet.modules) {
+    module->release_id = make_release_id(run.request.run_id, version_mark(*module, *module->targets.front()));
+  }
+  return fleet;
+}
+
+void build_module(Run& run, Fleet& fleet, ModuleRun& module) {
+  const std::vector<std::string> build = module.targets.front()->settings->build();
+  const bool handled = module.scope->has_foreign_handlers(SIG_SOURCE_PREPARE);
+  if (build.empty() && !handled) return;
+  fleet.walks.forget(module.checkout);
+  if (!module.checkout.is_private_copy) {
+    const std::filesystem::path copy =
+        run.around.world.cache_folder() / "builds" / run.project.id / module.module->name;
+    module.checkout = source::make_private(module.checkout, copy, run.shield.waits());
+  }
+  base::while_doing("preparing module " + module.module->name, [&] {
+    module.scope->signal(SIG_SOURCE_PREPARE, {});
+    if (build.empty()) return;
+    source::BuildRequest request;
+    request.arguments = build;
+    request.environment = {{"PORTER_MODULE", module.module->name},
+                           {"PORTER_COMMIT", module.checkout.commit},
+                           {"PORTER_CONFIG", run.request.config},
+                           {"PORTER_RELEASE", run.request.ref}};
+    request.on_line = [&](std::string_view line) {
+      run.around.sink.handle(
+          event::Talk{event::Level::info, "build", module.module->name, "", std::string(line)});
+    };
+    source::run_build(module.checkout, request, run.shield.waits());
+  });
+  for (Deployment* deployment : module.targets)
+    compose_deployment(run, fleet, *deployment);
+}
+
+}  // namespace porter::engine

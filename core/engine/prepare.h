@@ -1,0 +1,35 @@
+#pragma once
+// Everything a run does before it talks to any target: project, hosts, modules, plugins, sources, composed
+// trees. Mistakes of the user end here, with exit code 2 or 10, and nothing has been touched.
+
+#include <memory>
+#include <vector>
+
+#include "core/engine/composition.h"
+#include "core/engine/deployment.h"
+#include "core/engine/run.h"
+
+namespace porter::engine {
+
+// The records of one deploy, in the project's order: modules (dependencies first), hosts, and each module on
+// each host.
+struct Fleet {
+  std::vector<std::unique_ptr<ModuleRun>> modules;
+  std::vector<std::unique_ptr<HostRun>> hosts;
+  std::vector<std::unique_ptr<Deployment>> deployments;  // module by module
+  SourceWalks walks;
+
+  std::vector<Deployment*> of(const ModuleRun& module) const;
+  std::vector<Deployment*> on(const HostRun& host) const;
+};
+
+// Reads and validates the project of the request into run.project. Throws base::Error and base::Errors.
+void load_project(Run& run);
+// The hosts that the request means.
+std::vector<std::unique_ptr<HostRun>> choose_hosts(Run& run);
+// Loads plugins and hooks, checks out sources, composes trees. Throws base::Error and base::Errors.
+Fleet prepare_fleet(Run& run);
+// SIG_SOURCE_PREPARE and the build, for a module that is going to be deployed; its trees are composed anew.
+void build_module(Run& run, Fleet& fleet, ModuleRun& module);
+
+}  // namespace porter::engine

@@ -1,0 +1,43 @@
+#include "core/engine/request.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+namespace porter::engine {
+
+using nlohmann::json;
+
+NLOHMANN_JSON_SERIALIZE_ENUM(Action,
+                             {{Action::deploy, "deploy"}, {Action::run, "run"}, {Action::settle, "settle"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Request, action, run_id, directory, modules, with_dependencies, hosts,
+                                   config, ref, force_all, force, dry_run, adopt, yes, interactive, message,
+                                   known_hosts, plugin_path, plugin_arguments, command)
+
+std::string encode(const Request& request) {
+  return json(request).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Request decode_request(std::string_view text) {
+  try {
+    return json::parse(text).get<Request>();
+  } catch (const json::exception& problem) {
+    throw base::Error(base::Code::protocol, std::string("not a request: ") + problem.what());
+  }
+}
+
+std::string make_run_id() {
+  std::random_device source;
+  return fmt::format("{}-{:04x}", base::format_compact(std::chrono::system_clock::now()), source() & 0xFFFFU);
+}
+
+std::string make_release_id(const std::string& run_id, const std::string& commit) {
+  const std::size_t dash = run_id.rfind('-');
+  return fmt::format("{}-{:0<8}-{}", run_id.substr(0, dash), commit.substr(0, 8), run_id.substr(dash + 1));
+}
+
+}  // namespace porter::engine

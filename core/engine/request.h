@@ -1,0 +1,47 @@
+#pragma once
+// What the user asked for, as one value: made by the command line, sent to the worker, read by the engine.
+// Validated against the project by whoever acts on it.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace porter::engine {
+
+enum class Action { deploy, run, settle };
+
+struct Request {
+  Action action = Action::deploy;
+  std::string run_id;
+  std::filesystem::path directory;   // where the user stands; the project is here or above
+  std::vector<std::string> modules;  // empty: all
+  bool with_dependencies = true;
+  std::vector<std::string> hosts;  // --host patterns
+  std::string config;
+  std::string ref = "stable";
+  bool force_all = false;
+  std::vector<std::string> force;  // exact module names
+  bool dry_run = false;
+  bool adopt = false;
+  bool yes = false;          // no confirmation is asked
+  bool interactive = false;  // somebody is there to answer questions
+  std::string message;       // -m
+  std::string known_hosts;   // --known-hosts FILE
+  std::vector<std::string> plugin_path;
+  std::map<std::string, std::string> plugin_arguments;  // given on the command line; "" for a flag
+  std::vector<std::string> command;                     // run -- CMD
+};
+
+std::string encode(const Request& request);
+// Throws Error(protocol).
+Request decode_request(std::string_view text);
+
+// "20261121T070509Z-1f2e": sorts by time; the last four digits are random and end every release id of the
+// run.
+std::string make_run_id();
+// "<UTC>-<commit8>-<run4>", the same on all hosts.
+std::string make_release_id(const std::string& run_id, const std::string& commit);
+
+}  // namespace porter::engine

@@ -1,0 +1,51 @@
+#pragma once
+// What every part of one run shares. Made by the engine for one request; outlives all records of
+// deployment.h.
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/bus/run_registry.h"
+#include "core/bus/watcher.h"
+#include "core/endpoint/agent_bundle.h"
+#include "core/engine/engine.h"
+#include "core/engine/shield.h"
+#include "core/plugin/loader.h"
+#include "core/settings/project.h"
+#include "core/transport/ssh_transport.h"
+
+namespace porter::engine {
+
+// What happens on the buses, as events.
+class BusEvents : public bus::Watcher {
+ public:
+  explicit BusEvents(event::Sink& sink) : sink_(sink) {}
+  void handler_ran(const bus::HandlerRun& run) override;
+  void observer_failed(const base::Error& error) override;
+  void warning(const bus::Owner& owner, const bus::Place& place, const std::string& text) override;
+
+ private:
+  event::Sink& sink_;
+};
+
+struct Run {
+  Run(const Request& the_request, const Surroundings& the_surroundings);
+
+  void say(event::Level level, const std::string& text) const;
+  // "ada@laptop"
+  static std::string user();
+
+  const Request& request;
+  const Surroundings& around;
+  base::WallTime started;
+  Shield shield;
+  settings::Project project;
+  std::map<std::string, std::unique_ptr<plugin::LoadedPlugin>> plugins;  // by name; one instance a run
+  std::shared_ptr<bus::RunRegistry> registry = std::make_shared<bus::RunRegistry>();
+  BusEvents bus_events;
+  endpoint::AgentBundle agents;
+  transport::SshLoops loops;
+};
+
+}  // namespace porter::engine

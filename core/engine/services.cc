@@ -1,0 +1,169 @@
+#include "core/engine/services.h"
+
+#include <porter/services.h>
+
+#include "core/base/text.h"
+#include "core/bus/owner.h"
+#include "core/bus/plugin_lock.h"
+#include "core/engine/live_module.h"
+
+namespace porter::engine {
+namespace {
+
+using bus::PluginLock;
+
+class ContextService : public Context {
+ public:
+  explicit ContextService(LiveModule& module) : module_(module) {}
+
+  std::string project() const override { return module_.run().project.name; }
+  std::string module() const override { return module_.module_run().module->name; }
+  std::string module_directory() const override { return module_.module_run().module->folder.string(); }
+  std::string host() const override { return module_.on_host() ? module_.deployment().host_name() : ""; }
+  std::string config() const override { return module_.run().request.config; }
+  std::string ref() const override { return module_.run().request.ref; }
+  std::string version() const override { return module_.module_run().checkout.version; }
+  std::string commit() const override { return module_.module_run().checkout.commit; }
+  std::string run_id() const override { return module_.run().request.run_id; }
+  std::string release_id() const override { return module_.module_run().release_id; }
+  std::string layout() const override {
+    return module_.deployment().settings->layout() == settings::Layout::inplace ? "inplace" : "releases";
+  }
+  std::string source_directory() const override { return module_.module_run().checkout.tree.string(); }
+  bool forced() const override { return module_.module_run().forced; }
+  double started() const override {
+    return std::chrono::duration<double>(module_.run().started.time_since_epoch()).count();
+  }
+  std::map<std::string, std::map<std::string, std::string>> effective_settings() const override {
+    return module_.deployment().settings->effective();
+  }
+
+ private:
+  LiveModule& module_;
+};
+
+class TargetService : public Target {
+  endpoint::Endpoint& endpoint() {
+    if (!module_.on_host())
+      throw base::Error(base::Code::usage, "this signal is of no host: there is no target yet");
+    return *module_.deployment().host->endpoint;
+  }
+
+  template <class Work>
+  auto waiting(Work&& work) {
+    endpoint::Endpoint& target = endpoint();
+    const PluginLock::Unlocked unlocked;
+    return work(target);
+  }
+
+  std::string absolute(const std::string& path) const {
+    return path.starts_with('/') ? path : module_.destpath() + "/" + path;
+  }
+
+  // A path that is about to be changed: when it lies in the tree of this deploy, that has to be there first.
+  std::string changed(const std::string& path) {
+    std::string full = absolute(path);
+    if (full.starts_with(module_.destpath() + "/")) module_.ensure_stage();
+    return full;
+  }
+
+ public:
+  explicit TargetService(LiveModule& module) : module_(module) {}
+
+  RunResult try_run(const std::vector<std::string>& arguments, const std::string& directory,
+                    Privilege privilege, const std::string& input) override {
+    protocol::RunRequest request;
+    request.arguments = arguments;
+    request.directory = directory.empty() ? "" : absolute(directory);
+    request.input = input;
+    request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
+    const protocol::RunResult result =
+        waiting([&](endpoint::Endpoint& target) { return target.run(request); });
+    return {result.status, result.output, result.errors};
+  }
+
+  std::map<std::string, std::string> facts() override {
+    const protocol::Hello& hello = endpoint().hello();
+    return {{"hostname", hello.hostname}, {"ipv4", hello.ipv4},       {"user", hello.user},
+            {"home", hello.home},         {"machine", hello.machine}, {"system", hello.system}};
+  }
+
+  bool exists(const std::string& path) override {
+    return waiting([&](endpoint::Endpoint& target) { return target.exists(absolute(path)); });
+  }
+  bool is_link(const std::string& path) override {
+    return waiting([&](endpoint::Endpoint& target) { return target.is_link(absolute(path)); });
+  }
+  std::string read(const std::string& path, std::uint64_t limit) override {
+    return waiting([&](endpoint::Endpoint& target) { return target.read_file(absolute(path), limit); });
+  }
+  void write(const std::string& path, std::string_view content, unsigned mode) override {
+    waiting([&](endpoint::Endpoint& target) { target.write_file(changed(path), content, mode); });
+  }
+  void upload(const std::string& local, const std::string& path) override {
+    waiting([&](endpoint::Endpoint& target) { target.upload(local, changed(path)); });
+  }
+  void remove(const std::string& path) override {
+    waiting([&](endpoint::Endpoint& target) { target.remove(changed(path)); });
+  }
+
+  LiveModule& module_;
+};
+
+class SenderService : public Sender {
+ public:
+  explicit SenderService(LiveModule& module) : module_(module) {}
+  void send() override { module_.send(); }
+  void send_folder(const std::string& local_folder) override { module_.send_folder(local_folder); }
+  void run_default() override { module_.module_run().run_default(); }
+
+ private:
+  LiveModule& module_;
+};
+
+class LogService : public Log {
+ public:
+  explicit LogService(LiveModule& module) : module_(module) {}
+
+  void write(LogLevel level, std::string_view text) override {
+    event::Talk talk;
+    talk.level = level == LogLevel::warning ? event::Level::warning
+                 : level == LogLevel::debug ? event::Level::debug
+                                            : event::Level::info;
+    talk.source = bus::current_owner().name;
+    talk.module = module_.module_run().module->name;
+    talk.host = module_.on_host() ? module_.deployment().host_name() : "";
+    talk.text = text;
+    module_.run().around.sink.handle(talk);
+  }
+
+  void print(std::string_view text) override {
+    module_.run().around.sink.handle(event::Output{base::printable_lines(text)});
+  }
+
+ private:
+  LiveModule& module_;
+};
+
+}  // namespace
+
+struct Services::All {
+  explicit All(LiveModule& module) : context(module), target(module), sender(module), log(module) {}
+  ContextService context;
+  TargetService target;
+  SenderService sender;
+  LogService log;
+};
+
+Services::Services(LiveModule& module) : all_(std::make_unique<All>(module)) {}
+Services::~Services() = default;
+
+void* Services::find(std::string_view id) {
+  if (id == Context::kId) return static_cast<Context*>(&all_->context);
+  if (id == Target::kId) return static_cast<Target*>(&all_->target);
+  if (id == Sender::kId) return static_cast<Sender*>(&all_->sender);
+  if (id == Log::kId) return static_cast<Log*>(&all_->log);
+  return nullptr;
+}
+
+}  // namespace porter::engine

@@ -1,0 +1,76 @@
+#include "core/engine/settler.h"
+
+#include <fmt/format.h>
+
+#include "core/engine/connect.h"
+#include "core/engine/journal.h"
+#include "core/engine/prepare.h"
+
+namespace porter::engine {
+namespace {
+
+using base::ExitCode;
+
+protocol::LockRequest lock_for(const Run& run, const JournalEntry& entry,
+                               const settings::ModuleSettings& settings) {
+  protocol::LockRequest lock;
+  lock.site = entry.site;
+  const bool inplace = settings.layout() == settings::Layout::inplace;
+  lock.layout = inplace ? protocol::Layout::inplace : protocol::Layout::releases;
+  const std::string who = Run::user();
+  const std::size_t at = who.rfind('@');
+  lock.note = {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started),
+               "settling of " + entry.module};
+  return lock;
+}
+
+void settle_one(Run& run, const JournalEntry& entry) {
+  const settings::Host* host = run.project.find_host(entry.host);
+  const settings::Module* module = run.project.find_module(entry.module);
+  if (host == nullptr || module == nullptr) {
+    throw base::Error(base::Code::missing,
+                      fmt::format("the project has no {} on {} any more", entry.module, entry.host));
+  }
+  const settings::ModuleSettings settings = run.project.settings_for(*module, *host, run.request.config);
+  HostRun connection;
+  connection.host = *host;
+  connect(run, connection, settings.become());
+  if (connection.failure) throw base::Error(*connection.failure);
+  connection.endpoint->lock(lock_for(run, entry, settings));
+  if (entry.step == Step::staging) {
+    connection.endpoint->discard(entry.site, entry.release_id);
+  } else if (entry.step == Step::activating) {
+    connection.endpoint->revert(entry.site, entry.release_id);
+  } else {
+    connection.endpoint->commit(entry.site, entry.release_id,
+                                static_cast<std::uint32_t>(settings.keep_releases()));
+  }
+}
+
+}  // namespace
+
+ExitCode settle(Run& run) {
+  const std::filesystem::path state = run.around.world.state_folder();
+  const std::vector<JournalEntry> open = Journal::read_unfinished(state, run.request.run_id);
+  if (open.empty())
+    return ExitCode::internal;  // it ended before anything was staged, or after everything was done
+  load_project(run);
+  ExitCode code = ExitCode::nothing_activated;
+  bool all = true;
+  for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {
+    try {
+      settle_one(run, *entry);
+      if (entry->step != Step::staging && code != ExitCode::rollback_failed) code = ExitCode::rolled_back;
+      run.say(event::Level::info, fmt::format("{} on {} is put back", entry->module, entry->host));
+    } catch (const base::Error& error) {
+      all = false;
+      if (entry->step != Step::staging) code = ExitCode::rollback_failed;
+      run.around.sink.handle(event::Failure{entry->host, entry->module, static_cast<int>(error.code()),
+                                            base::format_error(error)});
+    }
+  }
+  if (all) Journal::settled(state, run.request.run_id);
+  return code;
+}
+
+}  // namespace porter::engine
