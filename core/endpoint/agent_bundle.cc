@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "core/base/error.h"
@@ -21,6 +22,7 @@ std::string this_machine() {
 
 AgentBundle AgentBundle::open(const std::filesystem::path& folder) {
   AgentBundle bundle;
+  bundle.folder_ = folder;
   std::error_code problem;
   for (const auto& entry : std::filesystem::directory_iterator(folder, problem)) {
     const std::string name = entry.path().filename().string();
@@ -43,6 +45,14 @@ std::filesystem::path AgentBundle::folder_for(const std::filesystem::path& progr
 const BundledAgent* AgentBundle::find(std::string_view machine) const {
   const auto found = agents_.find(machine);
   return found == agents_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> AgentBundle::machines() const {
+  std::vector<std::string> names;
+  for (const auto& [name, agent] : agents_)
+    names.push_back(name);
+  std::sort(names.rbegin(), names.rend());
+  return names;
 }
 
 const BundledAgent& AgentBundle::own() const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/digest.h"
 
@@ -28,12 +29,16 @@ class AgentBundle {
 
   // For `uname -m`; nullptr when this installation has none.
   const BundledAgent* find(std::string_view machine) const;
+  // All machines that it has agents for, "x86_64" first.
+  std::vector<std::string> machines() const;
+  const std::filesystem::path& folder() const { return folder_; }
   // The one for this very machine: for local targets.
   const BundledAgent& own() const;
 
  private:
   AgentBundle() = default;
 
+  std::filesystem::path folder_;
   std::map<std::string, BundledAgent, std::less<>> agents_;
 };
 

@@ -1,0 +1,204 @@
+#include "core/agent/command_sites.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::size_t kMostReleases = 200;  // in one answer
+
+protocol::SealHeader to_wire(const sync::SealHeader& header) {
+  return {header.release_id, header.skip_key, header.version_label, header.commit, header.run_id,
+          header.made_at_ns, header.layout,   header.root_digest,   header.notes};
+}
+
+sync::SealHeader from_wire(const protocol::SealHeader& header, Layout layout) {
+  sync::SealHeader out{header.release_id, header.skip_key, header.version_label, header.commit, header.run_id,
+                       header.made_at_ns, header.layout,   header.root_digest,   header.notes};
+  out.layout = layout == Layout::releases ? "releases" : "inplace";
+  return out;
+}
+
+protocol::LockNote to_wire(const Holder& holder) {
+  return {holder.run_id, holder.who, holder.host, holder.since, holder.message};
+}
+
+protocol::Standing to_wire(SiteKind kind) {
+  switch (kind) {
+    case SiteKind::absent:
+    case SiteKind::empty:
+      return protocol::Standing::absent;
+    case SiteKind::foreign:
+      return protocol::Standing::foreign;
+    case SiteKind::ours:
+      return protocol::Standing::ours;
+  }
+  return protocol::Standing::foreign;
+}
+
+// The composed tree's digest is noted in the seal, since handlers may add to what is sealed.
+bool composed_as(const sync::SealHeader& header, const base::Digest& wanted) {
+  for (const auto& [name, value] : header.notes)
+    if (name == "composed") return value == base::to_hex(wanted);
+  return header.root_digest == wanted;
+}
+
+protocol::SiteState to_wire(const SiteState& state, const protocol::SiteQuery& query) {
+  protocol::SiteState out;
+  out.path = query.path;
+  out.standing = to_wire(state.kind);
+  out.reason = state.foreign_reason;
+  out.current = state.current;
+  if (state.live) out.seal = to_wire(*state.live);
+  out.seal_damaged = state.seal_damaged;
+  out.matches =
+      state.live && !state.seal_damaged && !state.drift.any() && composed_as(*state.live, query.wanted);
+  out.drift_changed = state.drift.changed;
+  out.drift_missing = state.drift.missing;
+  out.drift = state.drift.examples;
+  const std::size_t skipped = state.releases.size() - std::min(state.releases.size(), kMostReleases);
+  for (std::size_t i = skipped; i < state.releases.size(); ++i)
+    out.releases.push_back(to_wire(state.releases[i].header));
+  if (state.pending) {
+    out.pending = state.pending->id;
+    out.pending_previous = state.pending->previous;
+    out.pending_run = state.pending->run_id;
+  }
+  out.locked = state.holder.has_value();
+  if (state.holder) out.holder = to_wire(*state.holder);
+  out.free_bytes = state.free_bytes;
+  out.free_inodes = state.free_inodes;
+  return out;
+}
+
+Error locked_error(const std::string& site, const Holder& holder) {
+  std::string by = holder.who.empty() ? std::string("somebody") : holder.who;
+  if (!holder.host.empty()) by += "@" + holder.host;
+  std::string text = fmt::format("{}: locked by {}", site, by);
+  if (!holder.since.empty()) text += " since " + holder.since;
+  if (!holder.message.empty()) text += fmt::format(" ({})", holder.message);
+  if (!holder.run_id.empty()) text += fmt::format(", run {}", holder.run_id);
+  return Error(Code::locked, text)
+      .hint("wait for that run (--lock-wait), or end it; the lock goes with its connection");
+}
+
+}  // namespace
+
+Layout to_layout(protocol::Layout layout) {
+  return layout == protocol::Layout::releases ? Layout::releases : Layout::inplace;
+}
+
+sync::Identity to_identity(protocol::Identity identity) {
+  return static_cast<sync::Identity>(identity);
+}
+
+protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
+  return base::while_doing("looking at " + query.path, [&] {
+    return to_wire(Site::open(query.path, to_layout(query.layout)).look(CheckDrift::yes), query);
+  });
+}
+
+protocol::HistoryLines Sites::history(const protocol::AskHistory& ask) {
+  protocol::HistoryLines out;
+  for (const HistoryRecord& line :
+       Site::open(ask.site, to_layout(ask.layout)).history(std::min<std::uint32_t>(ask.limit, 1000)))
+    out.lines.push_back(
+        {line.time, line.action, line.release, line.previous, line.run_id, line.who, line.version});
+  return out;
+}
+
+void Sites::lock(const protocol::LockRequest& request) {
+  const Durability durability =
+      request.durability == protocol::Durability::full ? Durability::full : Durability::none;
+  auto entry = std::make_unique<OpenSite>(
+      OpenSite{Site::open(request.site, to_layout(request.layout), durability), request, {}, {}});
+  const protocol::LockNote& note = request.note;
+  PrepareOptions options;
+  options.adopt = request.adoption == protocol::Adoption::adopt ? Adopt::yes : Adopt::no;
+  options.self = {note.run_id, note.who, note.host, note.since, note.message};
+  options.keep_release = request.keep_release;
+  if (sites_.contains(request.site))
+    throw Error(Code::refused, request.site + ": is locked by this very connection");
+  if (const auto holder = entry->site.prepare(options)) throw locked_error(request.site, *holder);
+  sites_.emplace(request.site, std::move(entry));
+}
+
+void Sites::unlock(const std::string& site) {
+  const auto found = sites_.find(site);
+  if (found == sites_.end()) return;
+  found->second->stage.reset();
+  found->second->site.release_lock();
+  sites_.erase(found);
+}
+
+OpenSite& Sites::open(const std::string& site) {
+  const auto found = sites_.find(site);
+  if (found == sites_.end()) throw Error(Code::refused, site + ": is not locked by this connection");
+  return *found->second;
+}
+
+protocol::SealHeader Sites::seal(const protocol::SealStage& ask) {
+  OpenSite& at = open(ask.site);
+  if (!at.stage) throw Error(Code::refused, ask.site + ": there is nothing staged to seal");
+  if (at.stage->id() != ask.header.release_id)
+    throw Error(Code::refused, fmt::format("{}: the stage is release {}, not {}", ask.site, at.stage->id(),
+                                           ask.header.release_id));
+  at.sealed = at.stage->seal(from_wire(ask.header, at.site.layout()));
+  at.stage.reset();
+  return to_wire(at.sealed);
+}
+
+void Sites::activate(const protocol::Activate& ask) {
+  open(ask.site).site.activate(ask.release_id, ask.run_id,
+                               ask.deletion == protocol::Deletion::unknown ? Unknown::remove : Unknown::keep);
+}
+
+protocol::SealHeader Sites::reseal(const protocol::Reseal& ask) {
+  OpenSite& at = open(ask.site);
+  at.sealed = at.site.reseal(ask.release_id);
+  return to_wire(at.sealed);
+}
+
+void Sites::revert(const protocol::Revert& ask) {
+  open(ask.site).site.revert(ask.release_id);
+}
+
+protocol::CommitReport Sites::commit(const protocol::Commit& ask) {
+  OpenSite& at = open(ask.site);
+  const protocol::LockNote& note = at.request.note;
+  HistoryRecord details;
+  details.release = ask.release_id;
+  details.run_id = note.run_id;
+  details.who = note.host.empty() ? note.who : note.who + "@" + note.host;
+  if (at.sealed.release_id == ask.release_id) details.version = at.sealed.version_label;
+  CommitResult result = at.site.commit(ask.release_id, ask.keep_releases, details);
+  return {std::move(result.pruned), std::move(result.warnings)};
+}
+
+void Sites::discard(const protocol::Discard& ask) {
+  OpenSite& at = open(ask.site);
+  if (at.stage && at.stage->id() == ask.release_id) at.stage.reset();
+  at.site.discard(ask.release_id);
+}
+
+void Sites::discard_stages() noexcept {
+  for (auto& [path, at] : sites_) {
+    if (!at->stage) continue;
+    try {
+      const std::string id = at->stage->id();
+      at->stage.reset();
+      at->site.discard(id);
+    } catch (const std::exception&) {
+      // The next run that locks this site removes it.
+    }
+  }
+}
+
+}  // namespace porter::agent

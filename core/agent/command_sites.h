@@ -1,0 +1,52 @@
+#pragma once
+// The sites that this agent has locked, and what the wire may ask of a site: the store's values turned into
+// the protocol's and back. One thread.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/agent/site.h"
+#include "core/protocol/messages.h"
+
+namespace porter::agent {
+
+// A locked site with the release that is being built in it.
+struct OpenSite {
+  Site site;
+  protocol::LockRequest request;
+  std::optional<Stage> stage;
+  sync::SealHeader sealed;  // of the last seal()
+};
+
+class Sites {
+ public:
+  // Changes nothing.
+  static protocol::SiteState look(const protocol::SiteQuery& query);
+  static protocol::HistoryLines history(const protocol::AskHistory& ask);
+
+  // Throws Error(locked) that shows the holder.
+  void lock(const protocol::LockRequest& request);
+  void unlock(const std::string& site);
+  // Throws Error(refused) unless the site is locked by us.
+  OpenSite& open(const std::string& site);
+
+  protocol::SealHeader seal(const protocol::SealStage& ask);
+  void activate(const protocol::Activate& ask);
+  protocol::SealHeader reseal(const protocol::Reseal& ask);
+  void revert(const protocol::Revert& ask);
+  protocol::CommitReport commit(const protocol::Commit& ask);
+  void discard(const protocol::Discard& ask);
+
+  // Removes unsealed stages, as far as that works: for the end of the connection.
+  void discard_stages() noexcept;
+
+ private:
+  std::map<std::string, std::unique_ptr<OpenSite>> sites_;
+};
+
+Layout to_layout(protocol::Layout layout);
+sync::Identity to_identity(protocol::Identity identity);
+
+}  // namespace porter::agent

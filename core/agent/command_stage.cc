@@ -1,0 +1,317 @@
+#include "core/agent/command_stage.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/base/error.h"
+#include "core/sync/compare.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Code;
+using base::Error;
+using protocol::FileNumber;
+
+constexpr std::size_t kSignaturePiece = 128U << 10U;
+constexpr std::uint64_t kBasisLimit = std::uint64_t{1} << 50U;
+
+std::uint64_t size_of(int fd, const std::string& path) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) base::throw_errno(path);
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+}  // namespace
+
+sync::Tree base_tree(const Site& site, sync::Identity identity) {
+  sync::Tree tree;
+  if (auto seal = site.base()) tree = std::move(seal->tree);
+  if (tree.folders.empty()) tree.folders.emplace_back();
+  tree.identity = identity;
+  tree.seal_digests();
+  return tree;
+}
+
+void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests) {
+  const sync::Tree part = sync::make_part(base, sync::decode_folder_digests(encoded_digests));
+  sync::TreeEncoder encoder(part, sync::Stamps::no);
+  protocol::BaseTree message;
+  std::string next;
+  bool more = encoder.next(message.piece.bytes);
+  while (more) {
+    more = encoder.next(next);
+    message.piece.last = !more;
+    output.send(message);
+    message.piece.bytes = std::move(next);
+  }
+}
+
+// The file that is arriving in pieces, directly or through a patch.
+struct StageCommand::Incoming {
+  FileNumber number = 0;
+  std::optional<FileWriter> writer;  // nothing after a failure: the rest of its pieces is dropped
+  base::UniqueFd basis;
+  std::unique_ptr<sync::PatchJob> patch;
+
+  void feed(std::string_view bytes) {
+    if (patch) {
+      patch->feed(bytes);
+    } else {
+      writer->write(bytes);
+    }
+  }
+  void finish() {
+    if (patch) patch->finish();
+    writer->finish();
+  }
+  void give_up() {
+    patch.reset();
+    writer.reset();
+  }
+};
+
+StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBegin& begin,
+                           base::CancelToken lost)
+    : output_(output), at_(at), begin_(begin), lost_(std::move(lost)) {
+  check_release_id(begin_.request.release_id);
+  base_ = base_tree(at_.site, to_identity(begin_.identity));
+}
+
+StageCommand::~StageCommand() {
+  stop_.cancel();
+  if (signatures_.joinable()) signatures_.join();
+  incoming_.reset();
+  if (complete_ || !at_.stage) return;
+  at_.stage.reset();
+  try {
+    at_.site.discard(begin_.request.release_id);
+  } catch (const std::exception&) {
+    // The next run that locks this site removes it.
+  }
+}
+
+void StageCommand::send_base(const std::string& encoded_digests) {
+  send_base_part(output_, base_, encoded_digests);
+}
+
+void StageCommand::wanted_piece(const protocol::Piece& piece) {
+  assembler_.feed(piece.bytes);
+  if (!piece.last) return;
+  sync::Tree wanted = sync::complete_part(assembler_.finish(sync::Completeness::part), base_);
+  wanted.identity = to_identity(begin_.identity);
+  if (wanted.root_digest() != begin_.wanted)
+    throw Error(Code::protocol, fmt::format("the wanted tree arrived as {}, announced was {}",
+                                            base::to_hex(wanted.root_digest()), base::to_hex(begin_.wanted)));
+  at_.stage = at_.site.begin_stage(begin_.request.release_id, begin_.request.run_id);
+  at_.stage->set_wanted(std::move(wanted));
+  number_files();
+}
+
+void StageCommand::number_files() {
+  const sync::Tree& wanted = at_.stage->wanted();
+  for (std::uint32_t folder = 0; folder < wanted.folders.size(); ++folder) {
+    const sync::Folder& here = wanted.folders[folder];
+    for (std::uint32_t i = 0; i < here.entries.size(); ++i) {
+      if (here.entries[i].kind != sync::Kind::file) continue;
+      refs_.push_back({folder, i});
+      paths_.push_back(sync::join_path(here.path, here.entries[i].name));
+    }
+  }
+  fates_.assign(refs_.size(), Fate::local);
+}
+
+const sync::Entry& StageCommand::entry(FileNumber number) const {
+  return at_.stage->wanted().folders[refs_[number].folder].entries[refs_[number].entry];
+}
+
+const std::string& StageCommand::path(FileNumber number) const {
+  return paths_[number];
+}
+
+void StageCommand::files_to_come(protocol::FilesToCome more) {
+  const auto mark = [&](const std::vector<FileNumber>& numbers, Fate fate) {
+    for (const FileNumber number : numbers) {
+      if (number >= fates_.size() || fates_[number] != Fate::local)
+        throw Error(Code::protocol,
+                    fmt::format("file number {} announced, there are {}", number, fates_.size()));
+      fates_[number] = fate;
+    }
+  };
+  mark(more.whole, Fate::whole);
+  mark(more.delta, Fate::delta);
+  deltas_.insert(deltas_.end(), more.delta.begin(), more.delta.end());
+  if (!more.last) return;
+  at_.stage->make_folders();
+  if (!deltas_.empty()) signatures_ = std::thread([this] { make_signatures(); });
+  take_local();
+}
+
+void StageCommand::take_local() {
+  std::vector<std::string> wanted_here;
+  std::vector<FileNumber> numbers;
+  for (FileNumber number = 0; number < fates_.size(); ++number) {
+    if (fates_[number] != Fate::local) continue;
+    wanted_here.push_back(path(number));
+    numbers.push_back(number);
+    const sync::Entry* before = base_.find(path(number));
+    const bool kept =
+        before != nullptr && before->kind == sync::Kind::file && before->digest == entry(number).digest;
+    ++(kept ? report_.files_kept : report_.files_cloned);
+  }
+  std::vector<std::string> absent = at_.stage->clone_same(wanted_here);
+  std::sort(absent.begin(), absent.end());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const bool gone = std::binary_search(absent.begin(), absent.end(), wanted_here[i]);
+    fates_[numbers[i]] = gone ? Fate::whole : Fate::written;
+  }
+}
+
+void StageCommand::make_signatures() {
+  try {
+    for (const FileNumber number : deltas_) {
+      if (stop_.cancelled() || lost_.cancelled()) return;
+      make_signature(number);
+    }
+  } catch (const std::exception&) {
+    // The pipe is gone: the reading thread notices, too.
+  }
+}
+
+void StageCommand::make_signature(FileNumber number) {
+  protocol::SignaturePiece message{number, protocol::SignaturePiece::kNoBasis, {true, ""}};
+  try {
+    const auto basis = at_.stage->open_basis(path(number));
+    if (!basis) return output_.send(message);
+    const std::uint64_t size = size_of(basis->get(), path(number));
+    if (size > kBasisLimit) return output_.send(message);
+    std::string ready;
+    sync::SignatureJob job(basis->get(), size);
+    const auto flush = [&](bool last) {
+      output_.send(protocol::SignaturePiece{number, size, {last, std::exchange(ready, {})}});
+    };
+    const auto collect = [&](std::string_view bytes) {
+      for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kSignaturePiece))) {
+        ready += bytes.substr(0, kSignaturePiece);
+        if (ready.size() >= kSignaturePiece) flush(false);
+      }
+    };
+    while (job.step(collect))
+      if (stop_.cancelled() || lost_.cancelled()) return;
+    flush(true);
+  } catch (const Error&) {
+    output_.send(message);  // cannot be read any more: the whole file will do
+  }
+}
+
+void StageCommand::check_coming(FileNumber number) const {
+  const bool coming =
+      number < fates_.size() && (fates_[number] == Fate::whole || fates_[number] == Fate::delta);
+  if (!coming)
+    throw Error(Code::protocol, fmt::format("content for file number {}, which was not due", number));
+}
+
+void StageCommand::batch(const protocol::Batch& batch) {
+  for (const protocol::Batch::File& file : batch.files) {
+    check_coming(file.number);
+    try {
+      at_.stage->put_file(path(file.number), file.bytes);
+    } catch (const Error& error) {
+      if (error.code() != Code::protocol) throw;
+      continue;  // other content than announced: asked for again
+    }
+    fates_[file.number] = Fate::written;
+    ++report_.files_whole;
+    report_.bytes_whole += file.bytes.size();
+  }
+}
+
+void StageCommand::open_incoming(FileNumber number) {
+  check_coming(number);
+  incoming_ = std::make_unique<Incoming>();
+  incoming_->number = number;
+  incoming_->writer.emplace(at_.stage->begin_file(path(number)));
+}
+
+void StageCommand::open_patch(FileNumber number) {
+  open_incoming(number);
+  auto basis = at_.stage->open_basis(path(number));
+  if (!basis) return incoming_->give_up();
+  incoming_->basis = std::move(*basis);
+  FileWriter* writer = &*incoming_->writer;
+  incoming_->patch = std::make_unique<sync::PatchJob>(
+      incoming_->basis.get(), size_of(incoming_->basis.get(), path(number)), entry(number).size,
+      [writer](std::string_view bytes) { writer->write(bytes); });
+}
+
+void StageCommand::accept(FileNumber number, const protocol::Piece& piece) {
+  if (incoming_->number != number)
+    throw Error(Code::protocol,
+                fmt::format("pieces of files {} and {} are interleaved", incoming_->number, number));
+  try {
+    if (incoming_->writer) incoming_->feed(piece.bytes);
+    if (incoming_->writer && piece.last) {
+      incoming_->finish();
+      fates_[number] = Fate::written;
+    }
+  } catch (const Error& error) {
+    // A delta against a file that is another by now, or a file that changed while it was sent.
+    if (error.code() != Code::protocol) throw;
+    incoming_->give_up();
+  }
+  if (piece.last) incoming_.reset();
+}
+
+void StageCommand::content(const protocol::ContentPiece& piece) {
+  if (!incoming_) open_incoming(piece.number);
+  report_.bytes_whole += piece.piece.bytes.size();
+  accept(piece.number, piece.piece);
+  if (piece.piece.last && fates_[piece.number] == Fate::written) ++report_.files_whole;
+}
+
+void StageCommand::delta(const protocol::DeltaPiece& piece) {
+  if (!incoming_) open_patch(piece.number);
+  report_.bytes_delta += piece.piece.bytes.size();
+  accept(piece.number, piece.piece);
+  if (piece.piece.last && fates_[piece.number] == Fate::written) ++report_.files_delta;
+}
+
+std::vector<FileNumber> StageCommand::missing() {
+  if (incoming_)
+    throw Error(Code::protocol, fmt::format("{}: its end was never sent", path(incoming_->number)));
+  if (signatures_.joinable()) signatures_.join();
+  std::vector<FileNumber> out;
+  for (FileNumber number = 0; number < fates_.size(); ++number) {
+    if (fates_[number] == Fate::written) continue;
+    fates_[number] = Fate::whole;
+    out.push_back(number);
+  }
+  if (second_round_ && !out.empty())
+    throw Error(Code::io, fmt::format("{}: did not arrive as announced, twice ({} files in all)",
+                                      path(out.front()), out.size()))
+        .hint("does something change the source while it is deployed?");
+  second_round_ = true;
+  report_.resent = out.size();
+  return out;
+}
+
+protocol::StageReport StageCommand::finish() {
+  Stage& stage = *at_.stage;
+  stage.make_links();
+  stage.finish();
+  at_.site.prepare_shared(begin_.request.shared);
+  for (std::string shared : begin_.request.shared) {
+    if (shared.ends_with('/')) shared.pop_back();
+    const sync::Entry* there = stage.wanted().find(shared);
+    if (there != nullptr && there->kind != sync::Kind::link) stage.seed_shared(shared);
+  }
+  report_.destination = stage.path();
+  report_.files_deleted = stage.deletions();
+  complete_ = true;
+  return report_;
+}
+
+}  // namespace porter::agent

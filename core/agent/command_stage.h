@@ -1,0 +1,82 @@
+#pragma once
+// One stage on its way in: from the folder digests to the last file. The thread that reads the wire calls
+// everything here and writes files; a second one makes signatures and sends them, so that content goes on
+// arriving meanwhile and neither end waits for the other.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/agent/command_sites.h"
+#include "core/agent/server_output.h"
+#include "core/protocol/messages.h"
+#include "core/sync/delta.h"
+#include "core/sync/tree_codec.h"
+
+namespace porter::agent {
+
+// The live tree of a site as its seal has it, comparable with trees of that identity; an empty root when
+// there is none.
+sync::Tree base_tree(const Site& site, sync::Identity identity);
+
+// Sends the part of `base` that the digests do not tell, as BaseTree pieces.
+void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests);
+
+class StageCommand {
+ public:
+  StageCommand(Output& output, OpenSite& at, const protocol::StageBegin& begin, base::CancelToken lost);
+  // Ends the signature thread; discards the stage unless it was completed.
+  ~StageCommand();
+  StageCommand(const StageCommand&) = delete;
+  StageCommand& operator=(const StageCommand&) = delete;
+
+  void send_base(const std::string& encoded_digests);
+  // A further piece of the wanted tree; with the last one the release folder is made.
+  void wanted_piece(const protocol::Piece& piece);
+  // The last one makes folders, takes what is there already, and starts the signatures.
+  void files_to_come(protocol::FilesToCome more);
+  void batch(const protocol::Batch& batch);
+  void content(const protocol::ContentPiece& piece);
+  void delta(const protocol::DeltaPiece& piece);
+
+  // What did not arrive as it should; empty: complete. Ends the first round.
+  std::vector<protocol::FileNumber> missing();
+  // Links, folders' times, shared paths. The stage is then the site's to seal.
+  protocol::StageReport finish();
+
+ private:
+  enum class Fate : std::uint8_t { local, whole, delta, written };
+  struct Incoming;
+
+  const sync::Entry& entry(protocol::FileNumber number) const;
+  const std::string& path(protocol::FileNumber number) const;
+  void number_files();
+  void check_coming(protocol::FileNumber number) const;
+  void take_local();
+  void make_signatures();
+  void make_signature(protocol::FileNumber number);
+  void open_incoming(protocol::FileNumber number);
+  void open_patch(protocol::FileNumber number);
+  void accept(protocol::FileNumber number, const protocol::Piece& piece);
+
+  Output& output_;
+  OpenSite& at_;
+  protocol::StageBegin begin_;
+  base::CancelToken lost_;
+  base::CancelToken stop_;
+  sync::Tree base_;
+  sync::TreeAssembler assembler_;
+  std::vector<sync::EntryRef> refs_;
+  std::vector<std::string> paths_;
+  std::vector<Fate> fates_;
+  std::vector<protocol::FileNumber> deltas_;
+  std::unique_ptr<Incoming> incoming_;
+  std::thread signatures_;
+  bool second_round_ = false;
+  bool complete_ = false;
+  protocol::StageReport report_;
+};
+
+}  // namespace porter::agent

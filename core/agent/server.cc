@@ -1,0 +1,401 @@
+#include "core/agent/server.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <functional>
+#include <optional>
+
+#include "core/agent/command_files.h"
+#include "core/agent/command_run.h"
+#include "core/agent/command_sites.h"
+#include "core/agent/command_stage.h"
+#include "core/agent/server_facts.h"
+#include "core/agent/server_input.h"
+#include "core/agent/server_output.h"
+#include "core/base/error.h"
+#include "core/protocol/conversation.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Code;
+using base::Error;
+using protocol::Frame;
+using protocol::State;
+using protocol::Type;
+
+constexpr int kExitOk = 0;
+constexpr int kExitLost = 2;
+constexpr int kExitProtocol = 3;
+constexpr std::size_t kDigestLimit = 256U << 20U;
+constexpr std::size_t kNumbersInOneMessage = 32768;
+
+// Says "I live" while a command works.
+class Pulse {
+ public:
+  Pulse(Output& output, std::chrono::milliseconds every)
+      : thread_([this, &output, every] { run(output, every); }) {}
+  ~Pulse() {
+    stop_.cancel();
+    thread_.join();
+  }
+  Pulse(const Pulse&) = delete;
+  Pulse& operator=(const Pulse&) = delete;
+
+ private:
+  void run(Output& output, std::chrono::milliseconds every) const {
+    pollfd stopped{stop_.descriptor(), POLLIN, 0};
+    while (::poll(&stopped, 1, static_cast<int>(every.count())) <= 0)
+      if (!beat(output, every)) return;
+  }
+  static bool beat(Output& output, std::chrono::milliseconds every) {
+    try {
+      output.beat_after(every);
+      return true;
+    } catch (const Error&) {
+      return false;  // the reading thread notices the end of the connection by itself
+    }
+  }
+
+  base::CancelToken stop_;
+  std::thread thread_;
+};
+
+class Server {
+ public:
+  Server(Input& input, Output& output, base::CancelToken lost)
+      : input_(input), output_(output), lost_(lost) {}
+  ~Server() {
+    stage_.reset();
+    sites_.discard_stages();
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int run() {
+    while (const auto frame = input_.next()) {
+      protocol::check_legal(state_, frame->type);
+      if (frame->type == static_cast<std::uint8_t>(Type::goodbye)) return kExitOk;
+      take(*frame);
+    }
+    return kExitLost;
+  }
+
+ private:
+  // Runs a command; its Error is the answer, and the agent goes on.
+  void answer(const std::function<void()>& command) {
+    try {
+      command();
+    } catch (const Error& error) {
+      output_.send(protocol::to_failure(error));
+    }
+  }
+
+  template <class Message>
+  void simple(const Frame& frame, void (Server::*command)(const Message&)) {
+    const Message message = protocol::expect<Message>(frame);
+    answer([&] { (this->*command)(message); });
+  }
+
+  void take(const Frame& frame) {
+    switch (state_) {
+      case State::greeting:
+        return welcome(protocol::expect<protocol::Welcome>(frame));
+      case State::ready:
+        return request(frame);
+      case State::digests:
+        return digests(protocol::expect<protocol::FolderDigests>(frame));
+      case State::writing:
+        return write_data(protocol::expect<protocol::WriteData>(frame));
+      case State::planning:
+      case State::announcing:
+      case State::content:
+      case State::resend:
+      case State::spoilt:
+        return stage_part(frame);
+    }
+  }
+
+  void welcome(const protocol::Welcome& message) {
+    if (message.major != protocol::kMajor)
+      throw Error(Code::protocol, fmt::format("this agent speaks protocol {}, the other end {}",
+                                              protocol::kMajor, message.major));
+    const std::chrono::seconds idle(std::max<std::uint32_t>(message.idle_seconds, 1));
+    input_.set_idle_deadline(idle);
+    pulse_.emplace(output_, std::chrono::milliseconds(idle) / 4);
+    state_ = State::ready;
+  }
+
+  void request(const Frame& frame);
+  void request_about_paths(const Frame& frame);
+  void stage_part(const Frame& frame);
+  void stage_content(const Frame& frame);
+
+  void look(const protocol::Look& ask) {
+    for (const protocol::SiteQuery& query : ask.sites)
+      output_.send(protocol::Looked{Sites::look(query)});
+  }
+  void lock(const protocol::LockSite& ask) {
+    sites_.lock(ask.request);
+    done();
+  }
+  void unlock(const protocol::UnlockSite& ask) {
+    sites_.unlock(ask.site);
+    done();
+  }
+  void history(const protocol::AskHistory& ask) { output_.send(Sites::history(ask)); }
+  void seal(const protocol::SealStage& ask) { output_.send(protocol::Sealed{sites_.seal(ask)}); }
+  void activate(const protocol::Activate& ask) {
+    sites_.activate(ask);
+    done();
+  }
+  void reseal(const protocol::Reseal& ask) { output_.send(protocol::Sealed{sites_.reseal(ask)}); }
+  void revert(const protocol::Revert& ask) {
+    sites_.revert(ask);
+    done();
+  }
+  void commit(const protocol::Commit& ask) { output_.send(protocol::Committed{sites_.commit(ask)}); }
+  void discard(const protocol::Discard& ask) {
+    sites_.discard(ask);
+    done();
+  }
+  void run_it(const protocol::Run& ask) { output_.send(protocol::RunEnded{run_program(ask.request, lost_)}); }
+  void stat(const protocol::AskStat& ask) { output_.send(protocol::StatAnswer{path_state(ask.path)}); }
+  void read_file(const protocol::ReadFile& ask) {
+    read_in_pieces(ask.path, ask.limit, [this](std::string bytes, bool last) {
+      output_.send(protocol::FileData{{last, std::move(bytes)}});
+    });
+  }
+  void remove(const protocol::RemovePath& ask) {
+    remove_path(ask.path);
+    done();
+  }
+  void rename(const protocol::RenamePath& ask) {
+    rename_path(ask.from, ask.to);
+    done();
+  }
+  void folder(const protocol::MakeFolder& ask) {
+    make_folder(ask.path, ask.mode);
+    done();
+  }
+  void link(const protocol::MakeLink& ask) {
+    make_link(ask.path, ask.target);
+    done();
+  }
+
+  void done() { output_.send(protocol::Done{}); }
+
+  // What follows these is taken to its end even when the beginning failed: the answer comes then.
+  void stage_begin(const protocol::StageBegin& ask) {
+    later_ = std::nullopt;
+    keep_error([&] { stage_.emplace(output_, sites_.open(ask.request.site), ask, lost_); });
+    state_ = State::digests;
+  }
+  void compare_begin(const protocol::CompareBegin& ask) {
+    later_ = std::nullopt;
+    compare_ = ask.site;
+    state_ = State::digests;
+  }
+  void digests(const protocol::FolderDigests& message);
+  void write_begin(const protocol::WriteBegin& ask) {
+    later_ = std::nullopt;
+    keep_error([&] { write_.emplace(ask.path, ask.mode); });
+    state_ = State::writing;
+  }
+  void write_data(const protocol::WriteData& message);
+
+  void keep_error(const std::function<void()>& work) {
+    try {
+      if (!later_) work();
+    } catch (const Error& error) {
+      later_ = error;
+    }
+  }
+
+  Input& input_;
+  Output& output_;
+  base::CancelToken lost_;
+  State state_ = State::greeting;
+  std::optional<Error> later_;
+  Sites sites_;
+  std::optional<StageCommand> stage_;
+  std::optional<protocol::SiteQuery> compare_;
+  std::string digests_;
+  std::optional<FileReplacement> write_;
+  std::optional<Pulse> pulse_;
+};
+
+void Server::request(const Frame& frame) {
+  switch (static_cast<Type>(frame.type)) {
+    case Type::look:
+      return simple<protocol::Look>(frame, &Server::look);
+    case Type::lock:
+      return simple<protocol::LockSite>(frame, &Server::lock);
+    case Type::unlock:
+      return simple<protocol::UnlockSite>(frame, &Server::unlock);
+    case Type::history:
+      return simple<protocol::AskHistory>(frame, &Server::history);
+    case Type::stage_begin:
+      return stage_begin(protocol::expect<protocol::StageBegin>(frame));
+    case Type::compare_begin:
+      return compare_begin(protocol::expect<protocol::CompareBegin>(frame));
+    case Type::seal:
+      return simple<protocol::SealStage>(frame, &Server::seal);
+    case Type::activate:
+      return simple<protocol::Activate>(frame, &Server::activate);
+    case Type::reseal:
+      return simple<protocol::Reseal>(frame, &Server::reseal);
+    case Type::revert:
+      return simple<protocol::Revert>(frame, &Server::revert);
+    case Type::commit:
+      return simple<protocol::Commit>(frame, &Server::commit);
+    case Type::discard:
+      return simple<protocol::Discard>(frame, &Server::discard);
+    default:
+      return request_about_paths(frame);
+  }
+}
+
+void Server::request_about_paths(const Frame& frame) {
+  switch (static_cast<Type>(frame.type)) {
+    case Type::run:
+      return simple<protocol::Run>(frame, &Server::run_it);
+    case Type::stat:
+      return simple<protocol::AskStat>(frame, &Server::stat);
+    case Type::read_file:
+      return simple<protocol::ReadFile>(frame, &Server::read_file);
+    case Type::write_begin:
+      return write_begin(protocol::expect<protocol::WriteBegin>(frame));
+    case Type::remove:
+      return simple<protocol::RemovePath>(frame, &Server::remove);
+    case Type::rename:
+      return simple<protocol::RenamePath>(frame, &Server::rename);
+    case Type::make_folder:
+      return simple<protocol::MakeFolder>(frame, &Server::folder);
+    case Type::make_link:
+      return simple<protocol::MakeLink>(frame, &Server::link);
+    default:
+      protocol::throw_unexpected(frame.type, "a request");
+  }
+}
+
+void Server::digests(const protocol::FolderDigests& message) {
+  digests_ += message.piece.bytes;
+  if (digests_.size() > kDigestLimit) throw Error(Code::protocol, "folder digests beyond all measure");
+  if (!message.piece.last) return;
+  const std::string all = std::exchange(digests_, {});
+  const auto compare = std::exchange(compare_, std::nullopt);
+  state_ = State::ready;
+  answer([&] {
+    if (later_) throw Error(*later_);
+    if (compare) {
+      const Site site = Site::open(compare->path, to_layout(compare->layout));
+      return send_base_part(output_, base_tree(site, to_identity(compare->identity)), all);
+    }
+    try {
+      stage_->send_base(all);
+    } catch (...) {
+      stage_.reset();
+      throw;
+    }
+    state_ = State::planning;
+  });
+}
+
+void Server::stage_part(const Frame& frame) {
+  const auto type = static_cast<Type>(frame.type);
+  if (type == Type::stage_abort) {
+    stage_.reset();
+    state_ = State::ready;
+    return done();
+  }
+  if (state_ == State::spoilt) return;
+  try {
+    stage_content(frame);
+  } catch (const Error& error) {
+    stage_.reset();
+    state_ = State::spoilt;
+    output_.send(protocol::to_failure(error));
+  }
+}
+
+void Server::stage_content(const Frame& frame) {
+  switch (static_cast<Type>(frame.type)) {
+    case Type::wanted_tree: {
+      const auto message = protocol::expect<protocol::WantedTree>(frame);
+      stage_->wanted_piece(message.piece);
+      if (message.piece.last) state_ = State::announcing;
+      return;
+    }
+    case Type::files_to_come: {
+      auto message = protocol::expect<protocol::FilesToCome>(frame);
+      const bool last = message.last;
+      stage_->files_to_come(std::move(message));
+      if (last) state_ = State::content;
+      return;
+    }
+    case Type::batch:
+      return stage_->batch(protocol::expect<protocol::Batch>(frame));
+    case Type::content:
+      return stage_->content(protocol::expect<protocol::ContentPiece>(frame));
+    case Type::delta:
+      return stage_->delta(protocol::expect<protocol::DeltaPiece>(frame));
+    default:
+      break;
+  }
+  const std::vector<protocol::FileNumber> missing = stage_->missing();
+  if (missing.empty()) {
+    const protocol::StageReport report = stage_->finish();
+    stage_.reset();
+    state_ = State::ready;
+    return output_.send(protocol::Staged{report});
+  }
+  state_ = State::resend;
+  for (std::size_t from = 0; from < missing.size(); from += kNumbersInOneMessage) {
+    const std::size_t to = std::min(missing.size(), from + kNumbersInOneMessage);
+    protocol::Missing message{to == missing.size(), {}};
+    message.files.assign(missing.begin() + static_cast<std::ptrdiff_t>(from),
+                         missing.begin() + static_cast<std::ptrdiff_t>(to));
+    output_.send(message);
+  }
+}
+
+void Server::write_data(const protocol::WriteData& message) {
+  keep_error([&] {
+    write_->write(message.piece.bytes);
+    if (message.piece.last) write_->finish();
+  });
+  if (!message.piece.last) return;
+  write_.reset();
+  state_ = State::ready;
+  answer([&] {
+    if (later_) throw Error(*later_);
+    done();
+  });
+}
+
+}  // namespace
+
+int serve(int in, int out) {
+  Output output(out);
+  try {
+    output.raw(protocol::kMagic);
+    output.send(protocol::HelloMessage{gather_facts()});
+    const base::CancelToken lost;
+    Input input(in, lost);
+    Server server(input, output, lost);
+    try {
+      return server.run();
+    } catch (const Error& error) {
+      output.send(protocol::to_failure(error));
+      return kExitProtocol;
+    }
+  } catch (const base::Interrupted&) {
+    return kExitLost;
+  } catch (const Error&) {
+    return kExitLost;
+  }
+}
+
+}  // namespace porter::agent

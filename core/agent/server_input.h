@@ -1,0 +1,55 @@
+#pragma once
+// What the agent hears: a thread of its own reads frames all the time, so that the end of the connection is
+// noticed whatever the agent is busy with, and content goes on arriving while signatures go out. Memory is
+// bounded; when it is full, reading pauses. One thread takes frames.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/base/cancel.h"
+#include "core/base/error.h"
+#include "core/protocol/frame.h"
+
+namespace porter::agent {
+
+class Input {
+ public:
+  // `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline. If the
+  // program has not ended some seconds after that, the process is ended hard.
+  Input(int fd, base::CancelToken lost);
+  ~Input();
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+  // The next frame but beats; nothing once the connection is over (what was still waiting is dropped then).
+  // Throws Error(protocol) when the stream makes no sense.
+  std::optional<protocol::Frame> next();
+  void set_idle_deadline(std::chrono::seconds deadline) { idle_ = deadline; }
+
+ private:
+  void read_all();
+  bool wait_for_bytes();
+  void hand_over(protocol::Frame frame);
+  void wait_for_room(std::unique_lock<std::mutex>& lock);
+  void finish(std::optional<base::Error> why);
+  void end_hard_unless_stopped() const;
+
+  const int fd_;
+  const base::CancelToken lost_;
+  const base::CancelToken stop_;
+  std::atomic<std::chrono::seconds> idle_{std::chrono::seconds(60)};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<protocol::Frame> frames_;
+  std::size_t waiting_bytes_ = 0;
+  bool over_ = false;
+  std::optional<base::Error> why_;
+  std::thread thread_;
+};
+
+}  // namespace porter::agent

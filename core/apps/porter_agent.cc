@@ -1,0 +1,41 @@
+// porter-agent: started on a target by porter-admin, never typed by a person. Serves one connection on its
+// standard input and output and ends with it.
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "core/agent/server.h"
+#include "core/agent/server_facts.h"
+
+namespace {
+
+constexpr int kExitUsage = 64;
+
+int print_digest() {
+  std::puts(porter::base::to_hex(porter::agent::own_digest()).c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  const std::string_view first = count > 1 ? arguments[1] : "";
+  try {
+    if (first == "--digest") return print_digest();
+    if (first != "--serve" || ::isatty(STDIN_FILENO) == 1) {
+      std::fputs("porter-agent is started by porter-admin; there is nothing to do with it by hand\n", stderr);
+      return kExitUsage;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    ::prctl(PR_SET_DUMPABLE, 0);  // what passes through here belongs in no core file
+    return porter::agent::serve(STDIN_FILENO, STDOUT_FILENO);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "porter-agent: %s\n", error.what());
+    return 1;
+  }
+}

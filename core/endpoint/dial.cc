@@ -1,0 +1,210 @@
+// Endpoint::dial: optimistic. One exec starts the agent that an earlier contact left there; only when there
+// is none, the machine is known from that same exec, the agent is pushed, and dialled again.
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/base/text.h"
+#include "core/endpoint/agent_endpoint.h"
+#include "core/endpoint/agent_script.h"
+#include "core/transport/become.h"
+#include "core/transport/transport.h"
+
+namespace porter::endpoint {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr int kCannotExecute = 126;
+constexpr int kShellSyntax = 2;  // a shell that took a damaged agent for a script
+constexpr std::size_t kMaxAgent = 64U << 20U;
+
+struct Machine {
+  std::string system;
+  std::string machine;
+};
+
+class Dialler {
+ public:
+  Dialler(transport::Transport& transport, const AgentBundle& bundle, const DialOptions& options)
+      : transport_(transport),
+        bundle_(bundle),
+        options_(options),
+        where_(transport.describe()),
+        deadline_(base::Deadline::in(options.dial_deadline)) {}
+
+  std::unique_ptr<Endpoint> dial() {
+    if (options_.start == DialOptions::Start::child) {
+      const std::string file = bundle_.own().file.string();
+      auto wire = begin({file, "--serve"});
+      if (!wire->find_magic(deadline_)) throw_not_started(*wire);
+      return finish(std::move(wire), bundle_.own(), Pushed::no);
+    }
+    auto wire = begin({"sh", "-c", start_script(bundle_, options_.agent_path)});
+    if (wire->find_magic(deadline_)) return finish(std::move(wire), Pushed::no);
+    push(machine_of(*wire));
+    wire = begin({"sh", "-c", start_script(bundle_, options_.agent_path)});
+    if (!wire->find_magic(deadline_)) throw_not_started(*wire);
+    return finish(std::move(wire), Pushed::yes);
+  }
+
+ private:
+  enum class Pushed { no, yes };
+
+  std::vector<std::string> as_user(const std::vector<std::string>& arguments) const {
+    return options_.become.empty() ? arguments
+                                   : transport::become_without_password(options_.become, arguments);
+  }
+
+  std::unique_ptr<Wire> begin(const std::vector<std::string>& arguments) {
+    return std::make_unique<Wire>(transport_.start(as_user(arguments)), where_, options_.idle_deadline,
+                                  options_.cancel);
+  }
+
+  std::unique_ptr<Endpoint> finish(std::unique_ptr<Wire> wire, Pushed pushed) {
+    return finish(std::move(wire), nullptr, pushed);
+  }
+  std::unique_ptr<Endpoint> finish(std::unique_ptr<Wire> wire, const BundledAgent& agent, Pushed pushed) {
+    return finish(std::move(wire), &agent, pushed);
+  }
+  std::unique_ptr<Endpoint> finish(std::unique_ptr<Wire> wire, const BundledAgent* agent, Pushed pushed) {
+    auto hello = wire->expect<protocol::HelloMessage>().hello;
+    if (hello.major != protocol::kMajor)
+      throw Error(Code::agent, fmt::format("{}: the agent speaks protocol {}, this porter-admin {}", where_,
+                                           hello.major, protocol::kMajor));
+    if (agent == nullptr) agent = bundle_.find(hello.machine);
+    if (agent == nullptr || agent->digest != hello.digest)
+      throw Error(Code::agent, fmt::format("{}: the agent there is {}, this installation's is {}", where_,
+                                           base::to_hex(hello.digest),
+                                           agent == nullptr ? "none" : base::to_hex(agent->digest)))
+          .hint("remove porter-agent-* from ~/.cache/porter there and deploy again");
+    protocol::Welcome welcome;
+    welcome.version = hello.version;
+    welcome.run_id = options_.run_id;
+    welcome.idle_seconds = static_cast<std::uint32_t>(options_.idle_deadline.count());
+    wire->send(welcome);
+    wire->start_pulse();
+    return std::make_unique<AgentEndpoint>(std::move(wire), std::move(hello), pushed == Pushed::yes);
+  }
+
+  // What went wrong when there was no greeting: sudo, the shell, or the agent itself.
+  [[noreturn]] void throw_not_started(const Wire& wire) const {
+    const transport::ExitStatus status = wire.end_of_process();
+    const std::string errors = wire.errors();
+    if (!options_.become.empty()) {
+      if (const auto why = transport::explain_become_failure(where_, options_.become, "porter-agent", errors))
+        throw Error(*why);
+    }
+    std::string said = wire.noise();
+    if (!errors.empty()) said += (said.empty() ? "" : "\n") + errors;
+    throw Error(Code::agent, fmt::format("{}: the agent did not start ({}){}", where_, status.describe(),
+                                         said.empty() ? "" : "; it said: " + said))
+        .hint(
+            "check that the account has a POSIX shell, and that start-up files such as .bashrc end quietly");
+  }
+
+  Machine machine_of(const Wire& wire) {
+    const transport::ExitStatus status = wire.end_of_process();
+    const std::string noise = wire.noise();
+    const std::size_t at = noise.rfind(kAbsent);
+    if (at != std::string::npos) return parse_machine(noise.substr(at + kAbsent.size()));
+    // The file is there and could not be run: damaged by a crash, say. It is replaced.
+    const bool damaged =
+        status.status == kCannotExecute || status.status == kShellSyntax || status.signal > 0;
+    if (!damaged) throw_not_started(wire);
+    auto probe = begin({"sh", "-c", "uname -s -m"});
+    if (probe->find_magic(deadline_))
+      throw Error(Code::protocol, where_ + ": uname answered with a greeting");
+    if (!probe->end_of_process().ok()) throw_not_started(wire);
+    const std::vector<std::string> lines = base::split(probe->noise(), '\n');
+    return parse_machine(lines.back());
+  }
+
+  static Machine parse_machine(std::string_view text) {
+    const std::vector<std::string> words = base::split(text.substr(0, text.find('\n')), ' ');
+    return {words[0], words.size() > 1 ? words[1] : ""};
+  }
+
+  const BundledAgent& agent_for(const Machine& machine) const {
+    if (machine.system != "Linux")
+      throw Error(Code::agent, fmt::format("{}: runs {} on {}; porter-agent needs Linux", where_,
+                                           base::printable(machine.system), base::printable(machine.machine)))
+          .hint("deploy to a Linux host, or reach that one from a Linux machine by a plugin of your own");
+    const BundledAgent* agent = bundle_.find(machine.machine);
+    if (agent != nullptr) return *agent;
+    const std::string name = base::printable(machine.machine);
+    throw Error(Code::agent, fmt::format("{}: is a {} machine; this installation has agents for {}", where_,
+                                         name, base::join(bundle_.machines(), ", ")))
+        .hint(machine.machine == "aarch64"
+                  ? fmt::format("build porter-agent on an aarch64 machine and put it at {}",
+                                (bundle_.folder() / "porter-agent-aarch64").string())
+                  : std::string("porter-agent exists for x86_64 and aarch64"));
+  }
+
+  void push(const Machine& machine) {
+    const BundledAgent& agent = agent_for(machine);
+    const std::string content = base::read_file(agent.file, kMaxAgent);
+    if (base::sha256(content) != agent.digest)
+      throw Error(Code::agent, agent.file.string() + ": changed since this program started")
+          .hint("run it again");
+    base::while_doing("installing the agent on " + where_, [&] {
+      transport::Process process = transport_.start(
+          as_user({"sh", "-c", install_script(agent, machine.machine, options_.agent_path)}));
+      const std::string said = upload(process, content);
+      if (said.find(kInstalled) == std::string::npos) throw_not_installed(process, said);
+    });
+  }
+
+  // Feeds the content and gives back what was said. Over a slow line both go on at once.
+  std::string upload(const transport::Process& process, std::string_view content) const {
+    const int fd = process.stream.get();
+    base::set_nonblocking(fd);
+    while (!content.empty()) {
+      const ssize_t put = ::send(fd, content.data(), content.size(), MSG_NOSIGNAL);
+      if (put > 0) content.remove_prefix(static_cast<std::size_t>(put));
+      if (put < 0 && errno != EAGAIN && errno != EINTR) break;  // it refused early, and says why
+      if (put < 0) base::wait_writable(fd, deadline_, options_.cancel);
+    }
+    ::shutdown(fd, SHUT_WR);
+    std::string said;
+    std::array<std::byte, 4096> buffer;
+    while (said.size() < protocol::kMaxNoise) {
+      base::wait_readable(fd, deadline_, options_.cancel);
+      const std::size_t got = base::read_some(fd, buffer);
+      if (got == 0) break;
+      said.append(reinterpret_cast<const char*>(buffer.data()), got);
+    }
+    return said;
+  }
+
+  [[noreturn]] void throw_not_installed(const transport::Process& process, const std::string& said) const {
+    const transport::ExitStatus status = process.wait(deadline_, options_.cancel);
+    const std::size_t at = said.rfind(kNotInstalled);
+    std::string reason = at == std::string::npos ? status.describe() : said.substr(at + kNotInstalled.size());
+    const std::string errors = process.errors->get();
+    if (!errors.empty()) reason += "; it said: " + errors;
+    throw Error(Code::agent, fmt::format("{}: the agent could not be installed: {}", where_,
+                                         base::printable_lines(base::trim(reason))))
+        .hint("[host:…] agent_path = FOLDER names a place where programs may be kept and run");
+  }
+
+  transport::Transport& transport_;
+  const AgentBundle& bundle_;
+  const DialOptions& options_;
+  const std::string where_;
+  const base::Deadline deadline_;
+};
+
+}  // namespace
+
+std::unique_ptr<Endpoint> Endpoint::dial(transport::Transport& transport, const AgentBundle& bundle,
+                                         const DialOptions& options) {
+  return Dialler(transport, bundle, options).dial();
+}
+
+}  // namespace porter::endpoint

@@ -1,0 +1,333 @@
+#include "core/endpoint/stage_sender.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/files.h"
+#include "core/sync/compare.h"
+#include "core/sync/tree_codec.h"
+
+namespace porter::endpoint {
+namespace {
+
+using base::Code;
+using base::Error;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kSmall = 128U << 10U;       // larger files travel in pieces
+constexpr std::size_t kBatchBytes = 256U << 10U;  // content in one batch frame, at most one file more
+constexpr std::size_t kBatchFiles = 8192;
+constexpr std::size_t kPieceBytes = 256U << 10U;
+constexpr std::size_t kDeltaPiece = 128U << 10U;
+constexpr std::size_t kNumbersInOneMessage = 32768;
+constexpr auto kTellEvery = 200ms;
+
+// The bytes of a long stream as messages that hold one Piece each.
+template <class Message>
+void send_pieces(Wire& wire, std::string_view bytes) {
+  do {
+    const std::string_view piece = bytes.substr(0, kPieceBytes);
+    bytes.remove_prefix(piece.size());
+    wire.send(Message{{bytes.empty(), std::string(piece)}});
+  } while (!bytes.empty());
+}
+
+void send_tree(Wire& wire, const sync::Tree& tree) {
+  sync::TreeEncoder encoder(tree, sync::Stamps::no);
+  std::string piece;
+  std::string next;
+  bool more = encoder.next(piece);
+  while (more) {
+    more = encoder.next(next);
+    wire.send(protocol::WantedTree{{!more, std::move(piece)}});
+    piece = std::exchange(next, {});
+  }
+}
+
+}  // namespace
+
+sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted) {
+  send_pieces<protocol::FolderDigests>(wire, sync::encode_folder_digests(sync::folder_digests(wanted)));
+  sync::TreeAssembler assembler;
+  for (;;) {
+    const protocol::Piece piece = wire.expect<protocol::BaseTree>().piece;
+    wire.guard([&] { assembler.feed(piece.bytes); });
+    if (!piece.last) continue;
+    return wire.guard(
+        [&] { return sync::complete_part(assembler.finish(sync::Completeness::part), wanted); });
+  }
+}
+
+StageSender::StageSender(Wire& wire, const protocol::StageRequest& request, const sync::Composed& composed,
+                         const ProgressSink& progress)
+    : wire_(wire), request_(request), composed_(composed), progress_(progress) {}
+
+protocol::StageReport StageSender::send() {
+  protocol::StageBegin begin{request_, static_cast<protocol::Identity>(composed_.tree.identity),
+                             composed_.tree.root_digest()};
+  wire_.send(begin);
+  base_ = exchange_base(wire_, composed_.tree);
+  begun_ = true;
+  try {
+    plan_ = sync::make_plan(composed_.tree, base_);
+    check_deletions();
+    number_files();
+    sort_files();
+    send_wanted();
+    announce();
+    send_all(whole_);
+    take_signatures();
+    protocol::StageReport report;
+    const std::vector<FileNumber> missing = end_round(report);
+    if (missing.empty()) return report;
+    send_all(missing);
+    if (!end_round(report).empty()) throw Error(Code::protocol, "the agent asked a third time");
+    return report;
+  } catch (const Error&) {
+    if (begun_) abort();
+    throw;
+  }
+}
+
+// Before anything changed on the target.
+void StageSender::check_deletions() const {
+  const std::uint64_t removed = plan_.totals.removed;
+  const std::uint64_t files = plan_.totals.base_files;
+  const bool many = removed > request_.max_delete;
+  const bool much = request_.max_delete_percent < 100 && removed * 100 > files * request_.max_delete_percent;
+  if (!many && !much) return;
+  const std::string allowed =
+      many ? fmt::format("{}", request_.max_delete) : fmt::format("{}%", request_.max_delete_percent);
+  throw Error(Code::refused, fmt::format("{}: {} of {} files would be deleted, max_delete allows {}",
+                                         request_.site, removed, files, allowed))
+      .hint("look at `porter-admin plan`; when that is what you want, raise [module] max_delete");
+}
+
+void StageSender::number_files() {
+  const sync::Tree& tree = composed_.tree;
+  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder)
+    for (std::uint32_t i = 0; i < tree.folders[folder].entries.size(); ++i)
+      if (tree.folders[folder].entries[i].kind == sync::Kind::file) refs_.push_back({folder, i});
+}
+
+// plan.files is in the tree's order, as the numbers are.
+void StageSender::sort_files() {
+  FileNumber number = 0;
+  for (const sync::FileStep& step : plan_.files) {
+    while (!(refs_[number] == step.wanted))
+      ++number;
+    const bool sent = step.action == sync::Action::whole || step.action == sync::Action::delta;
+    if (!sent) continue;
+    const bool on_disk = composed_.content_of(step.wanted).bytes == nullptr;
+    (step.action == sync::Action::delta && on_disk ? delta_ : whole_).push_back(number);
+    ++done_.files_total;
+    done_.bytes_total += entry(number).size;
+  }
+  awaited_.insert(delta_.begin(), delta_.end());
+}
+
+const sync::Entry& StageSender::entry(FileNumber number) const {
+  return composed_.tree.folders[refs_[number].folder].entries[refs_[number].entry];
+}
+
+std::string StageSender::path(FileNumber number) const {
+  return sync::join_path(composed_.tree.folders[refs_[number].folder].path, entry(number).name);
+}
+
+void StageSender::send_wanted() {
+  send_tree(wire_, sync::make_part(composed_.tree, sync::folder_digests(base_)));
+}
+
+void StageSender::announce() {
+  protocol::FilesToCome message;
+  const auto flush = [&](bool last) {
+    message.last = last;
+    wire_.send(message);
+    message = {};
+  };
+  const auto add = [&](std::vector<FileNumber>& list, FileNumber number) {
+    if (message.whole.size() + message.delta.size() == kNumbersInOneMessage) flush(false);
+    list.push_back(number);
+  };
+  for (const FileNumber number : whole_)
+    add(message.whole, number);
+  for (const FileNumber number : delta_)
+    add(message.delta, number);
+  flush(true);
+}
+
+void StageSender::send_all(const std::vector<FileNumber>& numbers) {
+  for (const FileNumber number : numbers) {
+    send_whole(number);
+    while (const auto frame = wire_.receive_now())
+      take_signature(*frame);
+  }
+  flush_batch();
+}
+
+void StageSender::send_whole(FileNumber number) {
+  if (entry(number).size > kSmall) return send_large(number);
+  batch_.files.push_back({number, read_small(number)});
+  batch_bytes_ += entry(number).size;
+  if (batch_bytes_ >= kBatchBytes || batch_.files.size() >= kBatchFiles) flush_batch();
+}
+
+void StageSender::flush_batch() {
+  if (batch_.files.empty()) return;
+  wire_.send(batch_);
+  advance(batch_bytes_, batch_.files.size());
+  batch_.files.clear();
+  batch_bytes_ = 0;
+}
+
+std::string StageSender::read_small(FileNumber number) const {
+  const sync::Content content = composed_.content_of(refs_[number]);
+  if (content.bytes) return *content.bytes;
+  std::string bytes;
+  try {
+    bytes = base::read_file(content.path, kSmall);
+  } catch (const Error& error) {
+    if (error.code() != Code::refused && error.code() != Code::missing) throw;
+    throw_changed(number);
+  }
+  if (bytes.size() != entry(number).size || base::sha256(bytes) != entry(number).digest)
+    throw_changed(number);
+  return bytes;
+}
+
+void StageSender::throw_changed(FileNumber number) const {
+  throw Error(Code::source, fmt::format("{}: changed while it was being deployed", path(number)))
+      .hint("deploy again when nothing writes to the source any more");
+}
+
+base::UniqueFd StageSender::open(FileNumber number) const {
+  const sync::Content content = composed_.content_of(refs_[number]);
+  base::UniqueFd fd(::open(content.path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) throw_changed(number);
+  if (!fd) base::throw_errno(content.path);
+  return fd;
+}
+
+void StageSender::send_large(FileNumber number) {
+  flush_batch();  // files keep their order on the wire
+  const sync::Content content = composed_.content_of(refs_[number]);
+  const base::UniqueFd fd = content.bytes ? base::UniqueFd() : open(number);
+  base::Sha256 hash;
+  for (std::uint64_t sent = 0; sent < entry(number).size;) {
+    std::string bytes(
+        static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry(number).size - sent)), '\0');
+    if (content.bytes) {
+      bytes = content.bytes->substr(static_cast<std::size_t>(sent), bytes.size());
+    } else {
+      bytes.resize(base::read_some(fd.get(), std::as_writable_bytes(std::span(bytes))));
+    }
+    if (bytes.empty()) throw_changed(number);
+    sent += bytes.size();
+    hash.update(bytes);
+    const bool last = sent == entry(number).size;
+    // A file that changed is never completed over there: the last piece is held back.
+    if (last && hash.finish() != entry(number).digest) throw_changed(number);
+    advance(bytes.size(), last ? 1 : 0);
+    wire_.send(protocol::ContentPiece{number, {last, std::move(bytes)}});
+  }
+}
+
+void StageSender::take_signatures() {
+  while (!awaited_.empty())
+    take_signature(wire_.receive());
+}
+
+void StageSender::take_signature(const protocol::Frame& frame) {
+  const auto message = wire_.guard([&] { return protocol::expect<protocol::SignaturePiece>(frame); });
+  const FileNumber number = message.number;
+  if (!awaited_.contains(number))
+    wire_.guard([&] {
+      throw Error(Code::protocol, fmt::format("a signature of file number {}, not asked for", number));
+    });
+  if (message.basis_size == protocol::SignaturePiece::kNoBasis) {
+    loading_.erase(number);
+    awaited_.erase(number);
+    send_whole(number);
+    return flush_batch();
+  }
+  auto loader = loading_.try_emplace(number, message.basis_size).first;
+  wire_.guard([&] { loader->second.feed(message.piece.bytes); });
+  if (!message.piece.last) return;
+  const sync::Signature signature = wire_.guard([&] { return loader->second.finish(); });
+  loading_.erase(loader);
+  awaited_.erase(number);
+  send_delta(number, signature);
+}
+
+void StageSender::send_delta(FileNumber number, const sync::Signature& signature) {
+  flush_batch();
+  const base::UniqueFd fd = open(number);
+  sync::DeltaJob job(signature, fd.get(), entry(number).size);
+  std::string ready;
+  job.run([&](std::string_view bytes) {
+    for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kDeltaPiece))) {
+      ready += bytes.substr(0, kDeltaPiece);
+      if (ready.size() >= kDeltaPiece)
+        wire_.send(protocol::DeltaPiece{number, {false, std::exchange(ready, {})}});
+    }
+  });
+  wire_.send(protocol::DeltaPiece{number, {true, std::move(ready)}});
+  advance(entry(number).size, 1);
+}
+
+std::vector<StageSender::FileNumber> StageSender::end_round(protocol::StageReport& report) {
+  wire_.send(protocol::StageEnd{});
+  std::vector<FileNumber> missing;
+  for (;;) {
+    const protocol::Frame frame = wire_.receive();
+    if (frame.type == static_cast<std::uint8_t>(protocol::Type::missing)) {
+      const auto message = wire_.guard([&] { return protocol::expect<protocol::Missing>(frame); });
+      missing.insert(missing.end(), message.files.begin(), message.files.end());
+      const bool known = missing.empty() || *std::max_element(missing.begin(), missing.end()) < refs_.size();
+      if (!known || missing.size() > refs_.size())
+        wire_.guard([] { throw Error(Code::protocol, "the agent misses files that were never announced"); });
+      if (message.last) return missing;
+      continue;
+    }
+    report = wire_.guard([&] { return protocol::expect<protocol::Staged>(frame).report; });
+    begun_ = false;
+    std::uint64_t delta_sizes = 0;
+    for (const FileNumber number : delta_)
+      delta_sizes += entry(number).size;
+    report.bytes_saved = delta_sizes - std::min(delta_sizes, report.bytes_delta);
+    done_.bytes_done = done_.bytes_total;
+    done_.files_done = done_.files_total;
+    if (progress_) progress_(done_);
+    return {};
+  }
+}
+
+void StageSender::abort() noexcept {
+  try {
+    wire_.send(protocol::StageAbort{});
+    // What the agent said before it knew is of no interest any more.
+    for (;;) {
+      try {
+        if (wire_.receive().type == static_cast<std::uint8_t>(protocol::Type::done)) return;
+      } catch (const Error& error) {
+        if (error.code() == Code::unreachable || error.code() == Code::timeout) return;
+      }
+    }
+  } catch (const std::exception&) {
+    // The connection is gone, and the stage with it.
+  }
+}
+
+void StageSender::advance(std::uint64_t bytes, std::uint64_t files) {
+  done_.bytes_done = std::min(done_.bytes_total, done_.bytes_done + bytes);
+  done_.files_done = std::min(done_.files_total, done_.files_done + files);
+  const auto now = std::chrono::steady_clock::now();
+  if (!progress_ || now - told_ < kTellEvery) return;
+  told_ = now;
+  progress_(done_);
+}
+
+}  // namespace porter::endpoint

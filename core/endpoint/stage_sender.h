@@ -1,0 +1,75 @@
+#pragma once
+// The operator's side of one stage: what differs, what to send, the sending. Four steps however many files
+// there are (docs/protocol.md, "A deploy"): digests out, base tree in; wanted tree, announcements and content
+// out while signatures come in; stage_end out, report in; and a second round only for what went wrong.
+// Memory does not depend on the size of files. Used by AgentEndpoint, on its thread.
+
+#include <chrono>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/endpoint/endpoint.h"
+#include "core/endpoint/wire.h"
+#include "core/sync/compose.h"
+#include "core/sync/delta.h"
+#include "core/sync/plan.h"
+
+namespace porter::endpoint {
+
+// Sends the folder digests of `wanted`, takes the answer, and gives the whole base tree.
+sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted);
+
+class StageSender {
+ public:
+  // All must outlive it.
+  StageSender(Wire& wire, const protocol::StageRequest& request, const sync::Composed& composed,
+              const ProgressSink& progress);
+  protocol::StageReport send();
+
+ private:
+  using FileNumber = protocol::FileNumber;
+
+  void check_deletions() const;
+  void number_files();
+  void sort_files();
+  void send_wanted();
+  void announce();
+  void send_all(const std::vector<FileNumber>& numbers);
+  void send_whole(FileNumber number);
+  void send_large(FileNumber number);
+  void flush_batch();
+  std::string read_small(FileNumber number) const;
+  void take_signatures();
+  void take_signature(const protocol::Frame& frame);
+  void send_delta(FileNumber number, const sync::Signature& signature);
+  std::vector<FileNumber> end_round(protocol::StageReport& report);
+  void abort() noexcept;
+
+  const sync::Entry& entry(FileNumber number) const;
+  std::string path(FileNumber number) const;
+  base::UniqueFd open(FileNumber number) const;
+  [[noreturn]] void throw_changed(FileNumber number) const;
+  void advance(std::uint64_t bytes, std::uint64_t files);
+
+  Wire& wire_;
+  const protocol::StageRequest& request_;
+  const sync::Composed& composed_;
+  const ProgressSink& progress_;
+  sync::Tree base_;
+  sync::SyncPlan plan_;
+  std::vector<sync::EntryRef> refs_;
+  std::vector<FileNumber> whole_;
+  std::vector<FileNumber> delta_;
+  std::set<FileNumber> awaited_;  // delta files whose signature is not complete
+  std::map<FileNumber, sync::SignatureLoader> loading_;
+  protocol::Batch batch_;
+  std::size_t batch_bytes_ = 0;
+  bool begun_ = false;  // the agent is inside the stage: it has to be told when we give up
+  Progress done_;
+  std::chrono::steady_clock::time_point told_{};
+};
+
+}  // namespace porter::endpoint

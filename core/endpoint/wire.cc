@@ -1,0 +1,263 @@
+#include "core/endpoint/wire.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/endpoint/pulse.h"
+
+namespace porter::endpoint {
+namespace {
+
+using base::Code;
+using base::Error;
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kOutRoom = 1U << 20U;
+constexpr std::size_t kInboxRoom = 64U << 20U;
+constexpr std::size_t kReadSize = 256U << 10U;
+
+constexpr auto kBeat = static_cast<std::uint8_t>(protocol::Type::beat);
+constexpr auto kFailure = static_cast<std::uint8_t>(protocol::Type::failure);
+
+}  // namespace
+
+Wire::Wire(transport::Process process, std::string where, std::chrono::seconds idle_deadline,
+           base::CancelToken cancel)
+    : process_(std::move(process)),
+      where_(std::move(where)),
+      idle_(idle_deadline),
+      cancel_(std::move(cancel)),
+      last_in_(steady_clock::now()),
+      last_out_(last_in_) {
+  base::set_nonblocking(process_.stream.get());
+}
+
+Wire::~Wire() {
+  if (pulsing_) Pulse::shared().remove(*this);
+}
+
+void Wire::start_pulse() {
+  Pulse::shared().add(*this, std::max<std::chrono::milliseconds>(idle_ / 8, 50ms));
+  pulsing_ = true;
+}
+
+Wire::Use::Use(Wire& wire) : lock_(wire.busy_) {
+  if (wire.dead_) throw Error(*wire.dead_);
+  if (!wire.process_.stream) throw Error(Code::unreachable, wire.where_ + ": the connection is closed");
+  wire.last_in_ = steady_clock::now();
+}
+
+bool Wire::find_magic(base::Deadline deadline) {
+  return guard([&] {
+    std::array<std::byte, 16384> buffer;
+    for (;;) {
+      base::wait_readable(process_.stream.get(), deadline, cancel_);
+      const std::size_t got = base::read_some(process_.stream.get(), buffer);
+      if (got == 0) return false;
+      if (!finder_.feed({reinterpret_cast<const char*>(buffer.data()), got})) continue;
+      parser_.feed(finder_.rest());
+      take_frames();
+      last_in_ = steady_clock::now();
+      return true;
+    }
+  });
+}
+
+transport::ExitStatus Wire::end_of_process() const {
+  return process_.wait(base::Deadline::in(5s), cancel_);
+}
+
+// After these the two ends no longer know what the other one does. Errors that arrive from the agent as an
+// answer do not come through here.
+bool Wire::ends_wire(const Error& error) {
+  return error.code() == Code::unreachable || error.code() == Code::protocol ||
+         error.code() == Code::timeout || error.code() == Code::agent || error.code() == Code::io;
+}
+
+void Wire::die(const Error& why) {
+  if (dead_) return;
+  dead_.emplace(Code::unreachable,
+                fmt::format("{}: the connection has ended earlier: {}", where_, why.message()));
+  process_.stream.reset();
+}
+
+void Wire::wait(base::Deadline deadline) {
+  const short out = out_start_ < out_.size() ? POLLOUT : 0;
+  const short in = inbox_bytes_ < kInboxRoom ? POLLIN : 0;
+  std::array<pollfd, 2> fds = {pollfd{process_.stream.get(), static_cast<short>(in | out), 0},
+                               pollfd{cancel_.descriptor(), POLLIN, 0}};
+  if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR)
+    base::throw_errno("poll");
+  cancel_.check();
+  if ((fds[0].revents & POLLOUT) != 0) drain();
+  if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !fill()) throw_ended();
+}
+
+template <class Enough>
+void Wire::pump(Enough enough) {
+  guard([&] {
+    while (!enough()) {
+      beat_when_due();
+      wait(base::Deadline::in(std::max<std::chrono::milliseconds>(idle_ / 8, 10ms)));
+      if (!enough() && steady_clock::now() - last_in_ > idle_)
+        throw Error(Code::timeout,
+                    fmt::format("{}: the agent said nothing for {} s", where_,
+                                std::chrono::duration_cast<std::chrono::seconds>(idle_).count()));
+    }
+  });
+}
+
+void Wire::drain() {
+  while (out_start_ < out_.size()) {
+    const ssize_t put =
+        ::send(process_.stream.get(), out_.data() + out_start_, out_.size() - out_start_, MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    // A reader that went away: what it said before that is still to be read, and says why.
+    if (put < 0 && errno != EAGAIN) {
+      if (!fill()) throw_ended();
+    }
+    if (put < 0) return;
+    out_start_ += static_cast<std::size_t>(put);
+    last_out_ = steady_clock::now();
+    const std::lock_guard lock(traffic_mutex_);
+    traffic_.bytes_out += static_cast<std::uint64_t>(put);
+  }
+  out_.clear();
+  out_start_ = 0;
+}
+
+bool Wire::fill() {
+  std::array<std::byte, kReadSize> buffer;
+  const ssize_t got = ::recv(process_.stream.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (got < 0) return errno == EAGAIN || errno == EINTR;
+  if (got == 0) return false;
+  last_in_ = steady_clock::now();
+  {
+    const std::lock_guard lock(traffic_mutex_);
+    traffic_.bytes_in += static_cast<std::uint64_t>(got);
+  }
+  parser_.feed({reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)});
+  take_frames();
+  return true;
+}
+
+void Wire::take_frames() {
+  while (auto frame = parser_.next()) {
+    if (frame->type == kBeat) continue;
+    inbox_bytes_ += frame->payload.size() + protocol::kHeaderSize;
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.frames_in;
+    inbox_.push_back(std::move(*frame));
+  }
+}
+
+// The agent's last words (a failure frame) count more than the bare end.
+void Wire::throw_ended() {
+  for (const protocol::Frame& frame : inbox_)
+    if (frame.type == kFailure) throw protocol::to_error(protocol::decode<protocol::Failure>(frame.payload));
+  const transport::ExitStatus status = end_of_process();
+  const std::string said = errors();
+  throw Error(Code::unreachable,
+              fmt::format("{}: the agent ended in the middle of the conversation ({}){}", where_,
+                          status.describe(), said.empty() ? "" : "; it said: " + said));
+}
+
+void Wire::send_bytes(std::string bytes) {
+  if (out_start_ > kOutRoom) {
+    out_.erase(0, out_start_);
+    out_start_ = 0;
+  }
+  out_ += bytes;
+  asked_ = true;
+  {
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.frames_out;
+  }
+  // Small frames wait for their answer's receive(), so that a pipelined row of them leaves as one.
+  if (out_.size() - out_start_ < kOutRoom / 4) return;
+  guard([&] { drain(); });
+  pump([&] { return out_.size() - out_start_ < kOutRoom; });
+}
+
+std::optional<protocol::Frame> Wire::take() {
+  if (inbox_.empty()) return std::nullopt;
+  protocol::Frame frame = std::move(inbox_.front());
+  inbox_.pop_front();
+  inbox_bytes_ -= frame.payload.size() + protocol::kHeaderSize;
+  if (frame.type == kFailure)
+    throw protocol::to_error(guard([&] { return protocol::decode<protocol::Failure>(frame.payload); }));
+  return frame;
+}
+
+protocol::Frame Wire::receive() {
+  if (inbox_.empty() && asked_) {
+    const std::lock_guard lock(traffic_mutex_);
+    ++traffic_.exchanges;
+  }
+  asked_ = false;
+  guard([&] { drain(); });
+  pump([&] { return !inbox_.empty(); });
+  return *take();
+}
+
+std::optional<protocol::Frame> Wire::receive_now() {
+  guard([&] {
+    drain();
+    if (inbox_bytes_ < kInboxRoom && !fill()) throw_ended();
+  });
+  return take();
+}
+
+void Wire::beat_when_due() {
+  if (!pulsing_ || out_start_ < out_.size() || steady_clock::now() - last_out_ < idle_ / 4) return;
+  out_ += protocol::to_frame(protocol::Beat{});
+  last_out_ = steady_clock::now();
+}
+
+void Wire::beat_if_quiet() noexcept {
+  const std::unique_lock lock(busy_, std::try_to_lock);
+  if (!lock.owns_lock() || dead_ || !process_.stream) return;
+  try {
+    beat_when_due();
+    drain();
+    // The end of the stream is left for the next user to find, who can wait for the reason.
+    if (inbox_bytes_ < kInboxRoom) (void)fill();
+  } catch (const Error& error) {
+    die(error);
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
+TrafficCount Wire::traffic() const {
+  const std::lock_guard lock(traffic_mutex_);
+  return traffic_;
+}
+
+void Wire::close() {
+  if (pulsing_) Pulse::shared().remove(*this);
+  pulsing_ = false;
+  const std::lock_guard lock(busy_);
+  if (!process_.stream) return;
+  try {
+    const auto deadline = base::Deadline::in(1s);
+    drain();
+    while (out_start_ < out_.size() && !deadline.passed())
+      wait(deadline);
+    ::shutdown(process_.stream.get(), SHUT_WR);
+    (void)process_.wait(base::Deadline::in(5s), cancel_);
+  } catch (const std::exception&) {
+    // Closing is closing.
+  }
+  process_.stream.reset();
+}
+
+}  // namespace porter::endpoint

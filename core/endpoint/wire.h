@@ -1,0 +1,125 @@
+#pragma once
+// Frames to and from one agent over one process stream, full duplex on the calling thread: while a send waits
+// for room, what the agent says is taken in, so that two ends that both have much to say never wait for each
+// other. Between calls a shared thread (pulse.h) sends beats. One user at a time, which Wire::Use holds.
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/base/cancel.h"
+#include "core/base/clock.h"
+#include "core/endpoint/endpoint.h"
+#include "core/protocol/messages.h"
+#include "core/transport/transport.h"
+
+namespace porter::endpoint {
+
+class Wire {
+ public:
+  Wire(transport::Process process, std::string where, std::chrono::seconds idle_deadline,
+       base::CancelToken cancel);
+  ~Wire();
+  Wire(const Wire&) = delete;
+  Wire& operator=(const Wire&) = delete;
+
+  // Waits for the magic. False when the process ended without it: see noise() and end_of_process().
+  bool find_magic(base::Deadline deadline);
+  std::string noise() const { return finder_.noise(); }
+  // How the process ended, waiting some seconds for it. Throws unreachable when the connection broke.
+  transport::ExitStatus end_of_process() const;
+  std::string errors() const { return process_.errors->get(); }
+
+  // Starts beats and the idle deadline: after the greeting.
+  void start_pulse();
+
+  // Held by whoever talks. Throws at once when the wire is dead already.
+  class Use {
+   public:
+    explicit Use(Wire& wire);
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+  };
+
+  // Queues a frame, and waits while too much is queued.
+  template <class Message>
+  void send(const Message& message) {
+    send_bytes(protocol::to_frame(message));
+  }
+  // The next frame but beats. A failure frame is thrown as the error it carries.
+  protocol::Frame receive();
+  // The same, when it is there already.
+  std::optional<protocol::Frame> receive_now();
+  template <class Message>
+  Message expect() {
+    const protocol::Frame frame = receive();
+    return guard([&] { return protocol::expect<Message>(frame); });
+  }
+  template <class Answer, class Message>
+  Answer ask(const Message& message) {
+    send(message);
+    return expect<Answer>();
+  }
+
+  // Runs work(); an Error of it that says that the peer cannot be talked to any more ends the wire.
+  template <class Work>
+  auto guard(Work&& work) -> decltype(work()) {
+    try {
+      return work();
+    } catch (const base::Error& error) {
+      if (ends_wire(error)) die(error);
+      throw;
+    } catch (const base::Interrupted&) {
+      die(base::Error(base::Code::unreachable, where_ + ": the connection was ended by an interruption"));
+      throw;
+    }
+  }
+
+  TrafficCount traffic() const;
+  const std::string& where() const { return where_; }
+  // Sends what is queued (goodbye), as far as that goes within a second, and closes.
+  void close();
+
+  // For the pulse: never blocks, does nothing while the wire is in use.
+  void beat_if_quiet() noexcept;
+
+ private:
+  static bool ends_wire(const base::Error& error);
+  void die(const base::Error& why);
+  void send_bytes(std::string bytes);
+  // Moves bytes until `enough()`; throws timeout, unreachable, Interrupted.
+  template <class Enough>
+  void pump(Enough enough);
+  void wait(base::Deadline deadline);
+  bool fill();   // false: end of stream
+  void drain();  // writes what fits
+  void take_frames();
+  std::optional<protocol::Frame> take();
+  [[noreturn]] void throw_ended();
+  void beat_when_due();
+
+  transport::Process process_;
+  const std::string where_;
+  const std::chrono::milliseconds idle_;
+  const base::CancelToken cancel_;
+  std::mutex busy_;
+  protocol::MagicFinder finder_;
+  protocol::FrameParser parser_;
+  std::deque<protocol::Frame> inbox_;
+  std::size_t inbox_bytes_ = 0;
+  std::string out_;
+  std::size_t out_start_ = 0;
+  bool asked_ = false;  // something was sent since we last waited
+  bool pulsing_ = false;
+  std::chrono::steady_clock::time_point last_in_;
+  std::chrono::steady_clock::time_point last_out_;
+  std::optional<base::Error> dead_;
+  TrafficCount traffic_;
+  mutable std::mutex traffic_mutex_;
+};
+
+}  // namespace porter::endpoint
