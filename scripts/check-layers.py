@@ -86,13 +86,15 @@ class Check:
         self.faults.append(f"{name}:{line}: {text}" if line else f"{name}: {text}")
 
     def run(self):
+        everywhere, in_code = machine_paths(self.root, False), machine_paths(self.root, True)
         for name, path in self.files.items():
             if path.suffix in SOURCE:
                 self.check_includes(name, path)
             if path.name == "CMakeLists.txt" and name.startswith("core/"):
                 self.check_links(name, path)
             if path.suffix not in BINARY:
-                self.check_words(name, path)
+                is_code = name.startswith(("core/", "plugins/", "sdk/", "tests/"))
+                self.check_words(name, path, in_code if is_code else everywhere)
         self.check_jobs()
         return self.faults
 
@@ -172,9 +174,8 @@ class Check:
 
     # --- words ---
 
-    def check_words(self, name, path):
+    def check_words(self, name, path, patterns):
         code = name.startswith(("core/", "plugins/", "sdk/"))
-        patterns = machine_paths(self.root, code or name.startswith("tests/"))
         for number, line in enumerate(lines_of(path), 1):
             if code and (found := UNFINISHED.search(line)):
                 self.fault(name, number, f"{found[1]}: finish it, or leave the word out")

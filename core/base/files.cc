@@ -23,6 +23,16 @@ void sync_folder(const std::filesystem::path& folder) {
   if (!fd || ::fsync(fd.get()) != 0) throw_errno(folder.string());
 }
 
+// Build tools leave read-only folders behind, whose entries nobody but root can remove.
+void open_folders(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) return;
+  ::chmod(path.c_str(), 0700);
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(path, unreadable))
+    open_folders(entry.path());
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit) {
@@ -52,6 +62,15 @@ void make_folders(const std::filesystem::path& folder, mode_t mode) {
   if (folder.empty() || std::filesystem::is_directory(folder)) return;
   make_folders(folder.parent_path(), mode);
   if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) throw_errno(folder.string());
+}
+
+void remove_tree(const std::filesystem::path& path) {
+  std::error_code failure;
+  std::filesystem::remove_all(path, failure);
+  if (!failure) return;
+  open_folders(path);
+  std::filesystem::remove_all(path, failure);
+  if (failure) throw system_error(path.string(), failure.value());
 }
 
 TemporaryFolder::TemporaryFolder(std::string_view prefix) {

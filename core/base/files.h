@@ -21,6 +21,10 @@ void write_file(const std::filesystem::path& file, std::string_view content, mod
 
 void make_folders(const std::filesystem::path& folder, mode_t mode = 0755);
 
+// Removes a file or a folder with all that is in it, also folders of ours without write permission; symlinks
+// are not followed. Nothing there is no error.
+void remove_tree(const std::filesystem::path& path);
+
 // A fresh private folder under TMPDIR, removed with all that is in it.
 class TemporaryFolder {
  public:

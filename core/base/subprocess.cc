@@ -76,6 +76,8 @@ int lift(int fd) {
   bool ok = place(input, 0) && place(output, 1) && place(errors, 2);
   for (const int fd : wiring.inherited)
     ok = ok && ::fcntl(fd, F_SETFD, 0) == 0;
+  for (const int fd : command.inherited)
+    ok = ok && ::fcntl(fd, F_SETFD, 0) == 0;
   if (ok && !command.directory.empty()) ok = ::chdir(command.directory.c_str()) == 0;
   if (ok)
     ::execvpe(prepared.argument_pointers[0], prepared.argument_pointers.data(),

@@ -24,8 +24,9 @@ struct Command {
   std::vector<std::string> unset_environment;
   std::string input;  // fed to its stdin
   std::size_t output_limit =
-      16U << 20U;             // bytes kept of each of stdout and stderr; more is cut, not an error
-  bool merge_output = false;  // stderr goes into `output` too, in the order it was written
+      16U << 20U;              // bytes kept of each of stdout and stderr; more is cut, not an error
+  std::vector<int> inherited;  // descriptors that stay open in the child: a lock it shares
+  bool merge_output = false;   // stderr goes into `output` too, in the order it was written
 };
 
 struct CommandResult {

@@ -169,7 +169,7 @@ List header_list(const Request& request) {
   append(list, "Expect:");
   if (!request.form.empty()) append(list, "Content-Type: application/x-www-form-urlencoded");
   for (const auto& [name, value] : request.headers)
-    append(list, value.empty() ? name + ";" : name + ": " + value);
+    append(list, value.empty() ? fmt::format("{};", name) : fmt::format("{}: {}", name, value));
   return list;
 }
 

@@ -10,9 +10,9 @@ namespace porter::plugin {
 
 // What the caller expects of the file.
 struct Expectation {
-  std::string kind = "plugin";        // "plugin" or "deployment"
-  std::string name;                   // the name it was asked for by; empty: any
-  std::vector<std::string> services;  // ids this program offers, held against PORTER_NEEDS
+  std::string kind = "plugin";             // "plugin" or "deployment"
+  std::string name = "";                   // the name it was asked for by; empty: any
+  std::vector<std::string> services = {};  // ids this program offers, held against PORTER_NEEDS
 };
 
 // The ids of every service in sdk/include/porter/services.h.

@@ -63,6 +63,17 @@ class ElfFile {
     return find(wanted);
   }
 
+  bool exports(std::string_view symbol) {
+    read_header();
+    check_segments();
+    const std::vector<Elf64_Shdr> sections = read_sections();
+    for (const Elf64_Shdr& each : sections) {
+      if (each.sh_type == SHT_DYNSYM && each.sh_link < sections.size())
+        return table_exports(each, sections[each.sh_link], symbol);
+    }
+    return false;
+  }
+
  private:
   [[noreturn]] void refuse(const std::string& reason) const {
     throw base::Error(base::Code::plugin_refused, reason).at(path_.string());
@@ -135,18 +146,33 @@ class ElfFile {
     }
   }
 
-  std::optional<std::string> find(std::string_view wanted) const {
-    const auto sections = read_table<Elf64_Shdr>("section table", header_.e_shoff, header_.e_shnum);
+  std::vector<Elf64_Shdr> read_sections() const {
+    auto sections = read_table<Elf64_Shdr>("section table", header_.e_shoff, header_.e_shnum);
     for (const Elf64_Shdr& each : sections) {
       if (each.sh_type != SHT_NOBITS && each.sh_type != SHT_NULL)
         need("section", each.sh_offset, each.sh_size);
     }
+    return sections;
+  }
+
+  std::optional<std::string> find(std::string_view wanted) const {
+    const std::vector<Elf64_Shdr> sections = read_sections();
     if (header_.e_shstrndx >= sections.size()) return std::nullopt;
     const Elf64_Shdr& names = sections[header_.e_shstrndx];
     for (const Elf64_Shdr& each : sections) {
       if (each.sh_type != SHT_NULL && name_is(names, each.sh_name, wanted)) return content(each);
     }
     return std::nullopt;
+  }
+
+  bool table_exports(const Elf64_Shdr& table, const Elf64_Shdr& names, std::string_view wanted) const {
+    need("symbol table", table.sh_offset, table.sh_size);  // bounds the count below
+    const std::uint64_t count = table.sh_size / sizeof(Elf64_Sym);
+    for (const Elf64_Sym& symbol : read_table<Elf64_Sym>("symbol table", table.sh_offset, count)) {
+      const bool defined = symbol.st_shndx != SHN_UNDEF && ELF64_ST_BIND(symbol.st_info) != STB_LOCAL;
+      if (defined && name_is(names, symbol.st_name, wanted)) return true;
+    }
+    return false;
   }
 
   bool name_is(const Elf64_Shdr& names, std::uint64_t offset, std::string_view wanted) const {
@@ -178,6 +204,10 @@ class ElfFile {
 std::optional<std::string> read_elf_section(int descriptor, std::string_view section,
                                             const std::filesystem::path& shown_path) {
   return ElfFile(descriptor, shown_path).section(section);
+}
+
+bool elf_exports(int descriptor, std::string_view symbol, const std::filesystem::path& shown_path) {
+  return ElfFile(descriptor, shown_path).exports(symbol);
 }
 
 }  // namespace porter::plugin

@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -21,6 +23,7 @@
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
+#include "core/plugin/elf_section.h"
 
 namespace porter::plugin {
 namespace {
@@ -89,12 +92,11 @@ dll::shared_library open_library(const fs::path& file) {
   }
 }
 
-const EntryPoint& entry_of(const dll::shared_library& library, const fs::path& file) {
-  if (!library.has(kEntry)) {
-    throw refusal(file, fmt::format("it has a plugin note, but does not export {}", kEntry))
-        .hint("PORTER_PLUGIN(…) makes it; a linker version script or strip may have hidden it");
-  }
-  return library.get<const EntryPoint>(kEntry);
+// Looked for in the file, since loading already runs the library's static constructors.
+void check_exports(const fs::path& file, int descriptor) {
+  if (elf_exports(descriptor, kEntry, file)) return;
+  throw refusal(file, fmt::format("it has a plugin note, but does not export {}", kEntry))
+      .hint("PORTER_PLUGIN(…) makes it; a linker version script may have hidden it");
 }
 
 void check_text(const fs::path& file, const char* field, const char* entry, const std::string& note) {
@@ -116,6 +118,16 @@ void check_entry(const EntryPoint& entry, const PluginNote& note) {
   check_text(note.path, "name", entry.name, note.name);
   if (entry.create == nullptr || entry.destroy == nullptr)
     throw refusal(note.path, "its entry has no create or destroy");
+}
+
+void* create(const EntryPoint& entry, const fs::path& file) {
+  std::array<char, 512> reason = {};
+  void* plugin = entry.create(reason.data(), static_cast<std::uint32_t>(reason.size()));
+  reason.back() = '\0';
+  if (plugin != nullptr) return plugin;
+  throw base::Error(base::Code::plugin_failed,
+                    fmt::format("the plugin's constructor failed: {}", base::printable(reason.data())))
+      .at(file.string());
 }
 
 }  // namespace
@@ -143,18 +155,16 @@ LoadedPlugin LoadedPlugin::load(const fs::path& file, const Expectation& expecta
   auto state = std::make_unique<State>();
   state->note = read_note(fd.get(), trusted);
   check_note(state->note, expectation);
+  check_exports(trusted, fd.get());
   // By name rather than /proc/self/fd, so that $ORIGIN in the plugin's own run path holds. Only this user and
   // root can put another file there (check_trusted); that nobody did in between is looked at before and
   // after.
   check_unchanged(trusted, checked);
   state->library = open_library(trusted);
   check_unchanged(trusted, checked);
-  state->entry = &entry_of(state->library, trusted);
+  state->entry = &state->library.get<const EntryPoint>(kEntry);
   check_entry(*state->entry, state->note);
-  state->plugin = state->entry->create();
-  if (state->plugin == nullptr)
-    throw base::Error(base::Code::plugin_failed, "the constructor of its plugin class failed")
-        .at(trusted.string());
+  state->plugin = create(*state->entry, trusted);
   return LoadedPlugin(std::move(state));
 }
 

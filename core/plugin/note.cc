@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -89,6 +90,10 @@ PluginNote parse_note(std::string_view section, const std::filesystem::path& sho
   for (const std::string& entry : base::split(section, '\0')) {
     if (!entry.empty()) add_entry(note, entry);
   }
+  // Compilers put the entries in any order; people see one.
+  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::sort(note.options.begin(), note.options.end(), by_name);
+  std::sort(note.arguments.begin(), note.arguments.end(), by_name);
   for (const auto& [name, field] : {std::pair{"kind", &note.kind}, std::pair{"name", &note.name},
                                     std::pair{"fingerprint", &note.fingerprint}}) {
     if (field->empty()) throw refusal(note, fmt::format("its porter plugin note does not say its {}", name));

@@ -33,8 +33,8 @@ struct PluginNote {
   std::string summary;
   std::string sdk;  // SDK version it was built with
   std::string fingerprint;
-  std::vector<std::string> needs;  // service ids
-  std::vector<PluginOption> options;
+  std::vector<std::string> needs;     // service ids
+  std::vector<PluginOption> options;  // both by name: compilers do not keep the order of the source
   std::vector<PluginArgument> arguments;
 };
 

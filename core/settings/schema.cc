@@ -1,5 +1,8 @@
 #include "core/settings/schema.h"
 
+#include <array>
+#include <utility>
+
 #include "core/settings/ini.h"
 
 namespace porter::settings {
@@ -18,6 +21,25 @@ const OptionSpec* find_option_spec(const std::vector<OptionSpec>& options, std::
     if (canonical(spec.name) == wanted) return &spec;
   }
   return nullptr;
+}
+
+std::optional<Type> parse_type(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Type>, 12> types = {{{"text", Type::text},
+                                                                        {"boolean", Type::boolean},
+                                                                        {"integer", Type::integer},
+                                                                        {"list", Type::list},
+                                                                        {"path", Type::path},
+                                                                        {"percent", Type::percent},
+                                                                        {"limit", Type::limit},
+                                                                        {"duration", Type::duration},
+                                                                        {"url", Type::url},
+                                                                        {"secret", Type::secret},
+                                                                        {"words", Type::words},
+                                                                        {"choice", Type::choice}}};
+  for (const auto& [known, type] : types) {
+    if (known == name) return type;
+  }
+  return std::nullopt;
 }
 
 std::string_view describe(Type type) {

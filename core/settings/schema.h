@@ -70,6 +70,9 @@ const SectionSpec* find_section_spec(std::string_view section);
 // Canonically compared; null when there is none.
 const OptionSpec* find_option_spec(const std::vector<OptionSpec>& options, std::string_view name);
 
+// The type of that name ("text", "boolean", …), as plugins' notes write it.
+std::optional<Type> parse_type(std::string_view name);
+
 // "whole number", "yes or no", …: how messages and the reference call a type.
 std::string_view describe(Type type);
 

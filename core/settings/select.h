@@ -24,11 +24,12 @@ std::vector<std::string> known_configs(const Project& project);
 
 enum class WithDependencies { no, yes };
 
-// No names: all modules. Dependencies first, in any case.
+// No names: all modules. Dependencies first, in any case. The pointers are into `project`.
 std::vector<const Module*> select_modules(const Project& project, const std::vector<std::string>& names,
                                           WithDependencies with);
 
-// The [release:NAME] of that name. A module without any has its implied ref, whatever the name.
+// The [release:NAME] of that name; a reference into `module`. A module without any has its implied ref,
+// whatever the name.
 const Ref& choose_ref(const Module& module, const std::string& release);
 
 }  // namespace porter::settings

@@ -1,19 +1,62 @@
 #include "core/source/source.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
 #include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/source/folder_source.h"
+#include "core/source/git_source.h"
+#include "core/source/none_source.h"
+#include "core/source/source_url.h"
 
 namespace porter::source {
+namespace {
 
-std::unique_ptr<Source> make_source(const SourceRequest& request) {
-  throw base::Error(base::Code::unsupported, request.module_name + ": sources are not there yet");
+using base::Code;
+using base::Error;
+
+bool is_commit_id(std::string_view text) {
+  constexpr std::size_t kShortest = 7;  // what git itself shows at least
+  const std::string lowered = base::lower(text);
+  return lowered.size() >= kShortest && lowered.size() <= 64 &&
+         lowered.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-Checkout make_private(const Checkout& checkout, const std::filesystem::path& target,
-                      const base::CancelToken& cancel) {
-  cancel.check();
-  Checkout copy = checkout;
-  copy.tree = target;
-  throw base::Error(base::Code::unsupported, "private copies are not there yet");
+// Refs are only ever compared with names that the remote lists, but a name that looks like an option is a
+// mistake or an attack in any case.
+void check_ref(const SourceRequest& request) {
+  if (request.kind == RefKind::default_ref) return;
+  const auto refuse = [&](std::string_view reason) {
+    throw Error(Code::bad_value, fmt::format("module {}: \"{}\" {}", base::printable(request.module_name),
+                                             base::printable(request.ref), reason));
+  };
+  if (request.ref.empty()) refuse("is no branch, tag, version or commit");
+  if (request.ref.front() == '-') refuse("must not begin with '-'");
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  if (std::any_of(request.ref.begin(), request.ref.end(), is_control)) refuse("holds control characters");
+  if (request.kind == RefKind::commit && !is_commit_id(request.ref))
+    refuse("is no commit id of 7 to 64 hexadecimal digits");
+}
+
+}  // namespace
+
+std::unique_ptr<Source> make_source(const SourceRequest& request) {
+  const SourceUrl url = parse_source_url(request.url, request.module_folder);
+  check_ref(request);
+  switch (url.kind) {
+    case SourceUrl::Kind::git:
+      return std::make_unique<GitSource>(request, url.location);
+    case SourceUrl::Kind::folder:
+      return std::make_unique<FolderSource>(request, url.location);
+    case SourceUrl::Kind::none:
+      return std::make_unique<NoneSource>(request);
+    case SourceUrl::Kind::module_default:
+      break;
+  }
+  return std::make_unique<FolderSource>(request, default_folder(request));
 }
 
 }  // namespace porter::source

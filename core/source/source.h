@@ -20,6 +20,8 @@
 
 namespace porter::source {
 
+class FolderLock;
+
 enum class RefKind {
   default_ref,  // nothing chosen: a repository's default branch, a folder as it is
   branch,
@@ -48,8 +50,9 @@ struct Checkout {
   std::string version;           // what people see: "1a2b3c4d (branch release/0.1.2)"
   std::int64_t commit_time = 0;  // unix seconds; 0 when there is none
   Identity identity = Identity::plain_folder;
-  bool is_private_copy = false;      // ours: a build may run there, a handler may change files
-  std::shared_ptr<const void> hold;  // keeps other runs out of `tree` while any copy of this value lives
+  bool is_private_copy = false;  // ours: a build may run there, a handler may change files
+  std::shared_ptr<const FolderLock>
+      hold;  // keeps other runs out of `tree` while any copy of this value lives
 };
 
 class Source {

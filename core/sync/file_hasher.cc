@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <utility>
 
@@ -78,9 +79,12 @@ std::optional<FileFacts> read_consistently(const HashJob& job, const base::Cance
     const std::uint64_t bytes = base::while_doing("reading " + base::printable(job.path),
                                                   [&] { return hash_all(fd.get(), hash, cancel); });
     const bool stable = same_status(facts.status, status_of(fd.get(), job.path));
-    if (!stable || bytes != static_cast<std::uint64_t>(facts.status.st_size)) continue;
-    facts.digest = hash.finish();
-    return facts;
+    const bool young = changed_just_now(to_ns(facts.status.st_ctim), facts.read_from_ns);
+    if (stable && !young && bytes == static_cast<std::uint64_t>(facts.status.st_size)) {
+      facts.digest = hash.finish();
+      return facts;
+    }
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
   }
   throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",
                                     base::printable(job.path), kReadings))

@@ -46,8 +46,16 @@ inline std::int64_t to_ns(const struct timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
-// One file, read until its status before and after are the same, three times at most. Nothing when it is
-// gone. Never opens anything but a regular file. Throws Error(io) and Interrupted.
+// Clocks of file systems stand still for up to this (the kernel's tick, rounded up well). Whether a file
+// changed while it was read can only be seen when its last change before lies further back.
+constexpr std::int64_t kClockTick = 20'000'000;  // ns
+inline bool changed_just_now(std::int64_t ctime_ns, std::int64_t now_ns) {
+  return ctime_ns <= now_ns && now_ns < ctime_ns + kClockTick;
+}
+
+// One file, read until its status before and after are the same and it was not changed just before, three
+// times at most, with a tick between. Nothing when it is gone. Never opens anything but a regular file.
+// Throws Error(io) and Interrupted.
 std::optional<FileFacts> read_consistently(const HashJob& job, const base::CancelToken& cancel);
 
 // Owned and fed by one thread. The destructor drops what is not begun and joins.

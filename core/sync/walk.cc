@@ -24,7 +24,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::int64_t kClockTick = 20'000'000;  // ns; see walk()
 constexpr std::size_t kSpecialShown = 20;
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -159,7 +158,7 @@ class Walker {
       fill(entry, status, before->digest);
       if (options_.stamps == Stamps::yes) entry.stamp = before->stamp;
       ++counts_.files_trusted;
-    } else if (options_.stamps == Stamps::yes && to_ns(status.st_ctim) + kClockTick > wall_clock_ns()) {
+    } else if (changed_just_now(to_ns(status.st_ctim), wall_clock_ns())) {
       young_.push_back({ref, to_ns(status.st_ctim)});
     } else {
       hasher_.push({frame.fd, entry.name, shown(path), ref});

@@ -52,9 +52,10 @@ struct WalkCounts {
 // vanishes is left out. Throws Error(refused) for special files and for paths beyond the limits of tree.h,
 // Error(io), and Interrupted.
 //
-// A stamp is only recorded when the file was last changed at least 20 ms before it was read, since clocks of
-// file systems tick in steps up to that: a later change then always shows. Files younger than that are read
-// last, after a wait; one whose time lies in the future gets no stamp, and is read again every time.
+// Clocks of file systems tick in steps of up to 20 ms, so that a change right after another may leave the
+// same time behind. Files changed within the last 20 ms are therefore read last, after one wait of that
+// length, and a stamp is only recorded when the last change lies further back than that: a later change then
+// always shows. A file whose time lies in the future gets no stamp, and is read again every time.
 Tree walk(int root_fd, const std::string& subject, const WalkOptions& options, WalkCounts* counts = nullptr);
 
 // Opens the folder and walks it. Throws Error(missing) when it does not exist.

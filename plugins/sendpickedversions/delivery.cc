@@ -52,7 +52,7 @@ std::string with_slash(const std::string& url) {
 std::string refusal(const http::Response& response) {
   constexpr std::array<std::string_view, 4> kSentences = {"Adding information failed", "Not a valid request",
                                                           "No data.", "No changes with existing data"};
-  const std::string said = first_line(response.body);
+  std::string said = first_line(response.body);
   if (!response.ok())
     return fmt::format("HTTP status {}{}{}", response.status, said.empty() ? "" : ": ", said);
   for (const std::string_view sentence : kSentences)

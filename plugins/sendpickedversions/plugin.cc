@@ -37,8 +37,8 @@ class SendPickedVersions : public Plugin {
   }
 
   static std::string address(const Module& module, Log& log) {
-    const std::string url = option(module, "send-data-url");
-    const std::string old = option(module, "whiskers-url");
+    std::string url = option(module, "send-data-url");
+    std::string old = option(module, "whiskers-url");
     if (old.empty()) return url;
     log.write(LogLevel::warning,
               url.empty()

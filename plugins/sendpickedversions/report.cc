@@ -1,5 +1,7 @@
 #include "plugins/sendpickedversions/report.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -30,7 +32,7 @@ std::optional<std::string> version_of(const Context& context) {
 }
 
 std::string buildout_name(const Module& module, const Context& context) {
-  const std::string set = option(module, "buildoutname");
+  std::string set = option(module, "buildoutname");
   if (!set.empty()) return set;
   const auto folder = std::filesystem::path(context.module_directory()).lexically_normal();
   const std::string name = (folder.has_filename() ? folder : folder.parent_path()).filename().string();
@@ -42,7 +44,7 @@ Settings flat_settings(const Context& context) {
   Settings out;
   for (const auto& [section, options] : context.effective_settings())
     for (const auto& [name, value] : options)
-      out[section == kSection ? name : section + "." + name] = value;
+      out[section == kSection ? name : fmt::format("{}.{}", section, name)] = value;
   return out;
 }
 

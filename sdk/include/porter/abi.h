@@ -79,7 +79,9 @@ struct porter_plugin_entry_v1 {
   const char* name;         // dotted name; "deployment" for a hook
   const char* version;
   const char* summary;
-  void* (*create)();       // a new porter::Plugin, owned by the host; may throw nothing (null means failed)
+  // A new porter::Plugin, owned by the host. Throws nothing: null means failed, and `reason` (of `room`
+  // bytes) then holds why, as text that ends with NUL.
+  void* (*create)(char* reason, std::uint32_t room);
   void (*destroy)(void*);  // gives it back
 };
 

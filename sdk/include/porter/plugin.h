@@ -10,6 +10,8 @@
 //
 //   PORTER_DEPLOYMENT { module.push_signal_handler(porter::SIG_SOURCE_POST_SEND, &post_send); }
 
+#include <cstdint>
+#include <exception>
 #include <string_view>
 
 #include <porter/abi.h>
@@ -33,6 +35,15 @@ enum class OptionType { text, boolean, integer, list, path, url, secret, duratio
 // A flag is set or not; an argument of type text takes a value.
 enum class ArgumentType { flag, text };
 
+// For PORTER_ENTRY: why a plugin's constructor failed, as text that crosses the doorway.
+inline void write_reason(const char* text, char* reason, std::uint32_t room) noexcept {
+  if (room == 0) return;
+  std::uint32_t at = 0;
+  for (; text != nullptr && text[at] != '\0' && at + 1 < room; ++at)
+    reason[at] = text[at];
+  reason[at] = '\0';
+}
+
 }  // namespace porter
 
 // Text for the section that is read before loading. `retain` keeps the linker's garbage collection away.
@@ -50,12 +61,15 @@ enum class ArgumentType { flag, text };
   PORTER_NOTE("sdk=" PORTER_SDK_VERSION)                                                         \
   PORTER_NOTE("fingerprint=" PORTER_FINGERPRINT)                                                 \
   namespace {                                                                                    \
-  void* porter_create_plugin() noexcept {                                                        \
+  void* porter_create_plugin(char* reason, std::uint32_t room) noexcept {                        \
     try {                                                                                        \
       return static_cast<::porter::Plugin*>(new Class());                                        \
+    } catch (const std::exception& error) {                                                      \
+      ::porter::write_reason(error.what(), reason, room);                                        \
     } catch (...) {                                                                              \
-      return nullptr;                                                                            \
+      ::porter::write_reason("threw something that is no std::exception", reason, room);         \
     }                                                                                            \
+    return nullptr;                                                                              \
   }                                                                                              \
   void porter_destroy_plugin(void* plugin) noexcept {                                            \
     delete static_cast<::porter::Plugin*>(plugin);                                               \

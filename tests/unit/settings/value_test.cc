@@ -55,7 +55,8 @@ TEST_CASE("urls and choices are checked", "[value]") {
     return error_of([&] { check_value(spec, option(text)); });
   };
   const OptionSpec url{"key", Type::url};
-  for (const char* good : {"", "https://x/y?a=1", "git@host:repo.git", "file://.", "none://"})
+  for (const char* good : {"", "https://x/y?a=1", "git@host:repo.git", "git://git@host:repo.git",
+                           "git://https://host/x.git", "file://.", "none://"})
     CHECK(problem(url, good).empty());
   for (const char* bad : {"x", "-x://y", "http://a b", "host:path", "://x"})
     CHECK_FALSE(problem(url, bad).empty());
@@ -71,6 +72,11 @@ TEST_CASE("plugin names cannot leave the plugin folders", "[value]") {
     CAPTURE(bad);
     CHECK_FALSE(is_plugin_name(bad));
   }
+}
+
+TEST_CASE("types are found by the names that plugins write", "[value]") {
+  CHECK(parse_type("duration") == Type::duration);
+  CHECK_FALSE(parse_type("colour").has_value());
 }
 
 TEST_CASE("inner paths stay inside", "[value]") {

@@ -1,0 +1,134 @@
+// make_private() of source.h.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <span>
+
+#include "core/base/error.h"
+#include "core/base/fd.h"
+#include "core/base/files.h"
+#include "core/base/text.h"
+#include "core/source/source.h"
+
+namespace porter::source {
+namespace {
+
+using base::Code;
+using base::Error;
+
+[[noreturn]] void fail(const std::filesystem::path& path) {
+  base::throw_errno(base::printable(path.string()));
+}
+
+struct stat look(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) fail(path);
+  return status;
+}
+
+void keep_times(const std::filesystem::path& path, const struct stat& like) {
+  const std::array<timespec, 2> times = {like.st_atim, like.st_mtim};
+  if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) fail(path);
+}
+
+// Shares the blocks where the file system can, else lets the kernel copy, else copies by hand.
+void copy_content(int from, int to, const base::CancelToken& cancel) {
+  if (::ioctl(to, FICLONE, from) == 0) return;
+  constexpr std::size_t kPiece = std::size_t{16} << 20U;
+  for (;;) {
+    cancel.check();
+    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, kPiece, 0);
+    if (copied == 0) return;
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied < 0) break;
+  }
+  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) base::throw_errno("copying");
+  std::array<std::byte, 65536> buffer;
+  while (const std::size_t got = base::read_some(from, buffer)) {
+    cancel.check();
+    base::write_all(to, std::span(buffer).first(got));
+  }
+}
+
+void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, const struct stat& status,
+               const base::CancelToken& cancel) {
+  const base::UniqueFd in(::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!in) fail(from);
+  const base::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out) fail(to);
+  base::while_doing("copying " + from.string(), [&] { copy_content(in.get(), out.get(), cancel); });
+  if (::fchmod(out.get(), status.st_mode & 07777) != 0) fail(to);
+  keep_times(to, status);
+}
+
+void copy_entry(const std::filesystem::path& from, const std::filesystem::path& to,
+                const base::CancelToken& cancel);
+
+// The mode comes last: a folder without write permission could not be filled otherwise.
+void copy_folder(const std::filesystem::path& from, const std::filesystem::path& to,
+                 const struct stat& status, const base::CancelToken& cancel) {
+  if (::mkdir(to.c_str(), 0700) != 0) fail(to);
+  for (const auto& entry : std::filesystem::directory_iterator(from)) {
+    copy_entry(entry.path(), to / entry.path().filename(), cancel);
+  }
+  if (::chmod(to.c_str(), status.st_mode & 07777) != 0) fail(to);
+  keep_times(to, status);
+}
+
+void copy_entry(const std::filesystem::path& from, const std::filesystem::path& to,
+                const base::CancelToken& cancel) {
+  cancel.check();
+  const struct stat status = look(from);
+  if (S_ISDIR(status.st_mode)) return copy_folder(from, to, status, cancel);
+  if (S_ISREG(status.st_mode)) return copy_file(from, to, status, cancel);
+  if (!S_ISLNK(status.st_mode)) {
+    throw Error(Code::source, fmt::format("{}: is neither file, folder nor symlink, and cannot be deployed",
+                                          base::printable(from.string())));
+  }
+  std::filesystem::copy_symlink(from, to);
+  keep_times(to, status);
+}
+
+// A target inside the tree would be copied into itself without end; a tree inside the target would be
+// removed.
+void check_apart(const std::filesystem::path& tree, const std::filesystem::path& target) {
+  const std::filesystem::path a = std::filesystem::weakly_canonical(tree);
+  const std::filesystem::path b = std::filesystem::weakly_canonical(target);
+  const auto [end_a, end_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  if (end_a != a.end() && end_b != b.end()) return;
+  throw Error(Code::internal, fmt::format("{} and {}: one folder lies within the other",
+                                          base::printable(tree.string()), base::printable(target.string())));
+}
+
+}  // namespace
+
+Checkout make_private(const Checkout& checkout, const std::filesystem::path& target,
+                      const base::CancelToken& cancel) {
+  const std::filesystem::path place = target.has_filename() ? target : target.parent_path();
+  try {
+    if (!checkout.tree.empty()) check_apart(checkout.tree, place);
+    base::remove_tree(place);
+    base::make_folders(place.parent_path());
+    if (checkout.tree.empty()) base::make_folders(place);
+    // The tree itself may be named by a symlink, so its status is taken through it.
+    if (!checkout.tree.empty()) copy_entry(std::filesystem::canonical(checkout.tree), place, cancel);
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw Error(Code::io, base::printable(error.what()));
+  }
+  Checkout copy = checkout;
+  copy.tree = place;
+  copy.is_private_copy = true;
+  copy.hold.reset();
+  return copy;
+}
+
+}  // namespace porter::source

@@ -1,0 +1,58 @@
+#pragma once
+// A module with its bus, and a watcher that writes down what it is told.
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/bus/bus.h"
+#include "tests/support/bus_module.h"
+
+namespace porter::tests {
+
+struct Notebook : bus::Watcher {
+  void handler_ran(const bus::HandlerRun& run) override {
+    const std::lock_guard guard(mutex);
+    runs.push_back(run);
+  }
+  void observer_failed(const base::Error& error) override { failures.push_back(error.message()); }
+  void warning(const bus::Owner&, const bus::Place&, const std::string& text) override {
+    warnings.push_back(text);
+  }
+
+  std::mutex mutex;
+  std::vector<bus::HandlerRun> runs;
+  std::vector<std::string> failures;
+  std::vector<std::string> warnings;
+};
+
+struct Stage {
+  std::shared_ptr<bus::RunRegistry> registry = std::make_shared<bus::RunRegistry>();
+  Notebook notebook;
+  BusModule module{{"root", "testing"}, registry, notebook};
+  std::string log;
+
+  // A handler that adds its name to the log.
+  Handler says(const std::string& name) {
+    return [this, name](Module&, const Payload&) { log += name + " "; };
+  }
+};
+
+inline bus::Owner plugin(const std::string& name) {
+  return {bus::OwnerKind::plugin, name, "1.0"};
+}
+
+// The error that the work ends with.
+template <class Work>
+base::Error error_of(Work&& work) {
+  try {
+    work();
+  } catch (const base::Error& error) {
+    return error;
+  }
+  return {base::Code::internal, "nothing was thrown"};
+}
+
+}  // namespace porter::tests

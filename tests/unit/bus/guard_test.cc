@@ -1,0 +1,89 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "core/base/files.h"
+#include "tests/support/catch.h"
+#include "tests/unit/bus/bus_fixture.h"
+
+using namespace porter;
+using namespace porter::tests;
+using Catch::Matchers::Contains;
+
+namespace {
+
+void emit_as_plugin(Stage& stage, std::function<void(Module&)> handler) {
+  {
+    const bus::OwnerScope scope(plugin("acme.careless"));
+    stage.module.push_signal_handler(SIG_DEPLOY_START, std::move(handler));
+  }
+  stage.module.emit(SIG_DEPLOY_START);
+}
+
+}  // namespace
+
+TEST_CASE("a changed working folder is set back and its culprit named", "[bus][guard]") {
+  const auto before = std::filesystem::current_path();
+  Stage stage;
+  emit_as_plugin(stage, [](Module&) { std::filesystem::current_path("/"); });
+  CHECK(std::filesystem::current_path() == before);
+  REQUIRE(stage.notebook.warnings.size() == 1);
+  CHECK_THAT(
+      stage.notebook.warnings[0],
+      Contains("plugin acme.careless 1.0 changed the working folder to /") && Contains(before.string()));
+}
+
+TEST_CASE("a working folder that a handler removed is set back", "[bus][guard]") {
+  const auto before = std::filesystem::current_path();
+  Stage stage;
+  emit_as_plugin(stage, [](Module&) {
+    const base::TemporaryFolder gone;
+    std::filesystem::current_path(gone.path());
+  });
+  CHECK(std::filesystem::current_path() == before);
+  CHECK(stage.notebook.warnings.size() == 1);
+}
+
+TEST_CASE("a changed umask is set back", "[bus][guard]") {
+  const mode_t before = ::umask(022);
+  Stage stage;
+  emit_as_plugin(stage, [](Module&) { ::umask(0); });
+  CHECK(::umask(before) == 022);
+  REQUIRE(stage.notebook.warnings.size() == 1);
+  CHECK_THAT(stage.notebook.warnings[0], Contains("umask to 0000") && Contains("set back to 0022"));
+}
+
+TEST_CASE("changed signal dispositions are set back", "[bus][guard]") {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  Stage stage;
+  emit_as_plugin(stage, [](Module&) { std::signal(SIGPIPE, SIG_DFL); });
+  CHECK(std::signal(SIGPIPE, before) == SIG_IGN);
+  REQUIRE(stage.notebook.warnings.size() == 1);
+  CHECK_THAT(stage.notebook.warnings[0], Contains("SIGPIPE"));
+}
+
+TEST_CASE("the process is set back when the handler throws, too", "[bus][guard]") {
+  const auto before = std::filesystem::current_path();
+  Stage stage;
+  CHECK_THROWS_AS(emit_as_plugin(stage,
+                                 [](Module&) {
+                                   std::filesystem::current_path("/");
+                                   throw std::runtime_error("x");
+                                 }),
+                  base::Error);
+  CHECK(std::filesystem::current_path() == before);
+  CHECK(stage.notebook.warnings.size() == 1);
+}
+
+TEST_CASE("a handler that leaves all as it was is not blamed, and is timed", "[bus][guard]") {
+  Stage stage;
+  emit_as_plugin(stage, [](Module&) {});
+  CHECK(stage.notebook.warnings.empty());
+  REQUIRE(stage.notebook.runs.size() == 1);
+  CHECK(stage.notebook.runs[0].signal == "SIG_DEPLOY_START");
+  CHECK(stage.notebook.runs[0].owner.name == "acme.careless");
+  CHECK(stage.notebook.runs[0].seconds >= 0);
+  CHECK(stage.notebook.runs[0].seconds < 10);
+}

@@ -1,0 +1,127 @@
+#include "core/sync/tree_codec.h"
+
+#include "core/base/error.h"
+#include "tests/support/catch.h"
+#include "tests/unit/sync/sample_trees.h"
+
+using namespace porter;
+using namespace porter::sync;
+using namespace porter::sync::test;
+
+namespace {
+
+Tree without_stamps(Tree tree) {
+  for (Folder& folder : tree.folders)
+    for (Entry& entry : folder.entries)
+      entry.stamp = {};
+  return tree;
+}
+
+// Damaged bytes give an error or, when they happen to spell another tree, a canonical one.
+void check_survives(std::string_view bytes) {
+  try {
+    const Tree tree = decode_tree(bytes, Completeness::part);
+    check_canonical(tree, Completeness::part);
+    Tree again = tree;
+    again.seal_digests();
+    CHECK(again == tree);
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::Code::protocol);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("random trees come back from their encoding as they were") {
+  std::mt19937 random(1);
+  for (int i = 0; i < 200; ++i) {
+    const Tree tree = random_tree(random, i % 2 == 0 ? Identity::content_only : Identity::with_mtime);
+    CHECK(decode_tree(encode_tree(tree, Stamps::yes)) == tree);
+    CHECK(decode_tree(encode_tree(tree, Stamps::no)) == without_stamps(tree));
+  }
+}
+
+TEST_CASE("an empty tree and empty folders travel too") {
+  const Tree empty = tree_of({});
+  CHECK(decode_tree(encode_tree(empty, Stamps::no)) == empty);
+  Tree folders = tree_of({{"a/b/f", ""}});
+  folders.folders[2].entries.clear();
+  folders.seal_digests();
+  CHECK(decode_tree(encode_tree(folders, Stamps::no)) == folders);
+}
+
+TEST_CASE("pieces are never larger than asked and spell the same tree") {
+  std::mt19937 random(2);
+  const Tree tree = random_tree(random, Identity::with_mtime, 60, 20);
+  const std::string whole = encode_tree(tree, Stamps::yes);
+  for (const std::size_t limit : {1U, 2U, 7U, 64U, 1000U, 1U << 20U}) {
+    TreeEncoder encoder(tree, Stamps::yes, limit);
+    TreeAssembler assembler;
+    std::string joined;
+    for (std::string piece; encoder.next(piece);) {
+      REQUIRE(piece.size() <= limit);
+      assembler.feed(piece);
+      joined += piece;
+    }
+    CHECK(joined == whole);
+    CHECK(assembler.finish() == tree);
+  }
+}
+
+TEST_CASE("an assembler refuses more than it was told to accept") {
+  TreeAssembler assembler(10);
+  assembler.feed("123456");
+  CHECK_THROWS_AS(assembler.feed("78901"), base::Error);
+}
+
+TEST_CASE("every truncation of an encoded tree is an error") {
+  std::mt19937 random(3);
+  for (int i = 0; i < 10; ++i) {
+    const std::string bytes = encode_tree(random_tree(random, Identity::with_mtime), Stamps::yes);
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+      CHECK_THROWS_AS(decode_tree(std::string_view(bytes).substr(0, length)), base::Error);
+    CHECK_THROWS_AS(decode_tree(bytes + '\0'), base::Error);
+  }
+}
+
+TEST_CASE("every flipped bit of an encoded tree is an error or spells a canonical tree") {
+  std::mt19937 random(4);
+  for (int i = 0; i < 3; ++i) {
+    std::string bytes = encode_tree(random_tree(random, Identity::content_only, 5, 4), Stamps::yes);
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      const auto mask = static_cast<char>(1U << (bit % 8));
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ mask);
+      check_survives(bytes);
+      bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ mask);
+    }
+  }
+}
+
+TEST_CASE("random junk is an error or spells a canonical tree") {
+  std::mt19937 random(5);
+  for (int i = 0; i < 3000; ++i) {
+    std::string bytes = random_bytes(random, random() % 60);
+    if (i % 2 == 0) bytes = std::string("\x01\x01\x01\x24\x00", 5) + bytes;
+    check_survives(bytes);
+  }
+}
+
+TEST_CASE("a hostile announcement of many entries or endless depth costs nothing") {
+  base::ByteWriter many;
+  many.u8(1).u8(1).u8(0).varint(0755).signed_varint(0).varint(1ULL << 40U);
+  CHECK_THROWS_AS(decode_tree(many.data()), base::Error);
+  base::ByteWriter deep;
+  deep.u8(1).u8(1).u8(0).varint(0755).signed_varint(0);
+  for (int i = 0; i < 100'000; ++i)
+    deep.varint(1).u8(1).text("d").varint(0755).signed_varint(0);
+  deep.varint(0);
+  CHECK_THROWS_AS(decode_tree(deep.data()), base::Error);
+}
+
+TEST_CASE("a part is refused where a whole tree is expected") {
+  Tree tree = tree_of({{"a/f", "1"}, {"b/c/f", "1"}});
+  tree.folders.pop_back();
+  const std::string bytes = encode_tree(tree, Stamps::no);
+  CHECK(decode_tree(bytes, Completeness::part) == tree);
+  CHECK_THROWS_AS(decode_tree(bytes), base::Error);
+}

@@ -1,0 +1,84 @@
+#include "core/sync/manifest.h"
+
+#include "core/base/bytes.h"
+#include "core/base/error.h"
+#include "tests/support/catch.h"
+#include "tests/unit/sync/sample_trees.h"
+
+using namespace porter;
+using namespace porter::sync;
+using namespace porter::sync::test;
+
+namespace {
+
+SealHeader sample_header(const Tree& tree) {
+  SealHeader header;
+  header.release_id = "20261121T070509Z-1a2b3c4d-x7k2";
+  header.skip_key = "key\nwith newline";
+  header.version_label = "1a2b3c4d (branch release/0.1.2)";
+  header.commit = std::string(40, 'a');
+  header.run_id = "run";
+  header.made_at_ns = 1'795'244'709'123'456'789;
+  header.layout = "releases";
+  header.root_digest = tree.root_digest();
+  header.notes = {{"config", "testing"}, {"plugins", "a 1\nb 2"}};
+  return header;
+}
+
+}  // namespace
+
+TEST_CASE("a seal gives back its header and its tree with stamps") {
+  std::mt19937 random(21);
+  for (int i = 0; i < 20; ++i) {
+    const Tree tree = random_tree(random, Identity::with_mtime);
+    const std::string bytes = encode_seal(sample_header(tree), tree);
+    const Seal seal = decode_seal(bytes, "manifest");
+    CHECK(seal.header == sample_header(tree));
+    CHECK(seal.tree == tree);
+    CHECK(decode_seal_header(bytes, "manifest") == seal.header);
+  }
+}
+
+TEST_CASE("a seal that was cut or changed at any byte is detected") {
+  std::mt19937 random(22);
+  const Tree tree = random_tree(random, Identity::content_only, 4, 4);
+  std::string bytes = encode_seal(sample_header(tree), tree);
+  const auto damaged = [](std::string_view spoiled) {
+    for (const bool whole : {true, false}) {
+      try {
+        if (whole) decode_seal(spoiled, "manifests/x");
+        if (!whole) decode_seal_header(spoiled, "manifests/x");
+        FAIL("accepted");
+      } catch (const base::Error& error) {
+        CHECK(error.code() == base::Code::io);
+        CHECK(error.message().starts_with("manifests/x: damaged: "));
+      }
+    }
+  };
+  for (std::size_t length = 0; length < bytes.size(); ++length)
+    damaged(std::string_view(bytes).substr(0, length));
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    for (const char mask : {'\x01', '\x80', '\xFF'}) {
+      bytes[at] = static_cast<char>(bytes[at] ^ mask);
+      damaged(bytes);
+      bytes[at] = static_cast<char>(bytes[at] ^ mask);
+    }
+  damaged(bytes + "x");
+  CHECK_NOTHROW(decode_seal(bytes, "manifests/x"));
+}
+
+TEST_CASE("a seal of a newer format is named as such, with both versions") {
+  const Tree tree = tree_of({{"f", "1"}});
+  std::string bytes = encode_seal(sample_header(tree), tree);
+  bytes[12] = 9;
+  bytes.resize(bytes.size() - 32);
+  const auto checksum = base::sha256(bytes);
+  bytes = base::ByteWriter().raw(bytes).digest(checksum).take();
+  try {
+    decode_seal(bytes, "manifests/x");
+    FAIL("accepted");
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::Code::refused);
+    CHECK(error.message() == "manifests/x: seal format 9, this program knows 1");
+  }
+}
