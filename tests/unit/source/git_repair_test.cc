@@ -1,17 +1,20 @@
 // What a kill, a full disk or a curious user may have left in the cache.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <fstream>
 #include <functional>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 
-#include "core/base/subprocess.h"
-#include "core/source/folder_lock.h"
+#include "core/base/clock.h"
+#include "core/base/fd.h"
+#include "core/base/text.h"
+#include "core/source/build.h"
 #include "core/source/git_cache.h"
 #include "core/source/source.h"
 #include "tests/support/catch.h"
@@ -136,19 +139,26 @@ TEST_CASE("A checkout that is killed at any moment does not disturb the next one
 TEST_CASE("A tree in which a killed run's build still works is left to it") {
   const SourceWorld world;
   world.repository.commit("file", "one");
-  base::FdPair pipe = base::make_pipe();  // the build runs until this is closed
-  fs::path tree;
-  base::Command command;
-  command.arguments = {"cat"};
-  std::optional<base::Child> build;
-  {
-    const source::Checkout checkout = world.checkout();
-    tree = checkout.tree;
-    command.inherited = {checkout.hold->descriptor()};
-    build.emplace(base::Child::start(command, {pipe.first.get(), -1, -1, {}}));
+  const fs::path started = world.folder.path() / "started";
+  const fs::path gate = world.folder.path() / "gate";  // the build ends when this pipe is opened for writing
+  REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
+  const pid_t run = ::fork();
+  REQUIRE(run >= 0);
+  if (run == 0) {
+    source::BuildRequest request;
+    request.arguments = {"sh", "-c", "pwd >\"$1.new\"; mv \"$1.new\" \"$1\"; : <\"$2\"", "sh", started, gate};
+    source::run_build(world.checkout(), request, {});
+    ::_exit(0);
   }
-  CHECK(world.checkout().tree != tree);
-  pipe.second.reset();
-  CHECK(build->wait().ok());
-  CHECK(world.checkout().tree == tree);
+  const base::Deadline deadline = base::Deadline::in(std::chrono::seconds(60));
+  while (!fs::exists(started) && !deadline.passed())
+    std::this_thread::yield();
+  ::kill(run, SIGKILL);
+  REQUIRE(::waitpid(run, nullptr, 0) == run);
+  const fs::path busy = base::split(base::read_file(started), '\n').at(0);
+  CHECK(fs::canonical(world.checkout().tree) != busy);
+  base::UniqueFd(::open(gate.c_str(), O_WRONLY | O_CLOEXEC)).reset();
+  while (fs::canonical(world.checkout().tree) != busy && !deadline.passed())
+    std::this_thread::yield();
+  CHECK_FALSE(deadline.passed());
 }
