@@ -137,6 +137,28 @@ std::map<std::string, std::map<std::string, std::string>> ModuleSettings::effect
   return all;
 }
 
+base::Digest ModuleSettings::digest() const {
+  base::Sha256 sum;
+  // Lengths in front keep "ab" + "c" apart from "a" + "bc".
+  const auto add = [&](const std::string& text) { sum.update(fmt::format("{}:{}", text.size(), text)); };
+  for (const auto& [section, entries] : entries_) {
+    for (const auto& [name, entry] : entries) {
+      if (!entry.set) continue;
+      add(section);
+      add(name);
+      add(entry.setting.text);
+    }
+  }
+  for (const ConfigFile& file : config_files_) {
+    add(file.destination);
+    add(file.source);
+    add(file.optional ? "?" : "");
+  }
+  add(become_);
+  add(config_);
+  return sum.finish();
+}
+
 void check_paths_apart(const std::vector<ModuleSettings>& all) {
   for (const ModuleSettings& one : all) {
     for (const ModuleSettings& other : all) {

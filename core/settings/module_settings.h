@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/settings/value.h"
 
 namespace porter::settings {
@@ -67,6 +68,9 @@ class ModuleSettings {
 
   // Everything as text, section → option → value. Options of type secret are shown as "(secret)".
   std::map<std::string, std::map<std::string, std::string>> effective() const;
+  // Identity of all values, secrets included (effective() hides these, so a changed one would not be
+  // noticed).
+  base::Digest digest() const;
 
  private:
   friend class Resolver;

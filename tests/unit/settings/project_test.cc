@@ -300,6 +300,22 @@ TEST_CASE("plugin options are typed: use_sudo = 0 is false", "[settings]") {
               "a/a.ini:5: unknown key \"fiel\" in [plugin:porter.plugins.crontab] | did you mean \"file\"?"});
 }
 
+TEST_CASE("a changed setting changes the digest, a changed secret as well", "[settings]") {
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\ndepends = a\n[hosts]\nh = x\n");
+  const auto digest = [&](const std::string& more) {
+    shop.write("a/a.ini", "[module]\npath = /a\n" + more);
+    const Project project = shop.load(crontab);
+    return project.settings_for(project.modules[0], project.hosts[0], "").digest();
+  };
+  const auto plain = digest("");
+  CHECK(digest("") == plain);
+  CHECK(digest("; a comment\n") == plain);
+  CHECK(digest("exclude = x\n") != plain);
+  const std::string plugin = "[plugin:porter.plugins.crontab]\ntoken = ";
+  CHECK(digest(plugin + "one\n") != digest(plugin + "two\n"));
+}
+
 TEST_CASE("options of a plugin that was not found are kept and not judged", "[settings]") {
   ProjectFixture shop;
   shop.write("project.ini", "[project]\ndepends = a\n[hosts]\nh = x\n");
