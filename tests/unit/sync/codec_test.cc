@@ -1,6 +1,9 @@
 #include "core/sync/tree_codec.h"
 
+#include <span>
+
 #include "core/base/error.h"
+#include "core/sync/compare.h"
 #include "tests/support/catch.h"
 #include "tests/unit/sync/sample_trees.h"
 
@@ -124,4 +127,18 @@ TEST_CASE("a part is refused where a whole tree is expected") {
   const std::string bytes = encode_tree(tree, Stamps::no);
   CHECK(decode_tree(bytes, Completeness::part) == tree);
   CHECK_THROWS_AS(decode_tree(bytes), base::Error);
+}
+
+TEST_CASE("trees and folder digests are the documented bytes") {
+  // docs/formats.md: change both, or neither, and then the format's version.
+  const Tree tree = tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}});
+  const auto hex = [](const std::string& bytes) {
+    return base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
+  };
+  CHECK(hex(encode_tree(tree, Stamps::no)) ==
+        "010200ed030002010362696eed0300030372756e0762696e2f72756e01020372756ea403000a"
+        "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf");
+  CHECK(hex(encode_folder_digests(folder_digests(tree))) ==
+        "010200005911d28f8633f6304a0221da81b5f1429a048061461d310078cd0e2a29f3eb7f"
+        "000362696e5af0ed765c6d6c038670feb8c469afe70ec1a5c273c6bbcc640833e83cb9d178");
 }

@@ -82,3 +82,17 @@ TEST_CASE("a seal of a newer format is named as such, with both versions") {
     CHECK(error.message() == "manifests/x: seal format 9, this program knows 1");
   }
 }
+
+TEST_CASE("a seal is the documented bytes") {
+  // docs/formats.md: change both, or neither, and then the format's version.
+  SealHeader header;
+  header.release_id = "r1";
+  header.layout = "releases";
+  header.made_at_ns = 1;
+  const std::string seal = encode_seal(header, tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}}));
+  CHECK(seal.size() == 167);
+  CHECK(seal.starts_with("porter.seal\n\x01\x32\x02r1" + std::string(4, '\0') +
+                         "\x02\x08releases\x59\x11\xd2\x8f"));
+  CHECK(base::to_hex(base::sha256(seal)) ==
+        "1994dbb0d9957fd42365ce2005e446ff96019894de05ab7a07bf62b0534d78d9");
+}
