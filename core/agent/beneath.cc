@@ -34,20 +34,6 @@ Split split_path(std::string_view path) {
   return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
 }
 
-timespec to_timespec(std::int64_t ns) {
-  constexpr std::int64_t kBillion = 1'000'000'000;
-  std::int64_t seconds = ns / kBillion;
-  std::int64_t rest = ns % kBillion;
-  if (rest < 0) {
-    rest += kBillion;
-    --seconds;
-  }
-  timespec out{};
-  out.tv_sec = seconds;
-  out.tv_nsec = static_cast<long>(rest);
-  return out;
-}
-
 EntryKind kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return EntryKind::folder;
   if (S_ISREG(mode)) return EntryKind::file;
@@ -88,6 +74,20 @@ std::string in_folder(const std::string& folder, const std::string& name) {
 }
 
 }  // namespace
+
+timespec to_timespec(std::int64_t ns) {
+  constexpr std::int64_t kBillion = 1'000'000'000;
+  std::int64_t seconds = ns / kBillion;
+  std::int64_t rest = ns % kBillion;
+  if (rest < 0) {
+    rest += kBillion;
+    --seconds;
+  }
+  timespec out{};
+  out.tv_sec = seconds;
+  out.tv_nsec = static_cast<long>(rest);
+  return out;
+}
 
 std::int64_t mtime_ns(const struct stat& info) {
   return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;

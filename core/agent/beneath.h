@@ -125,5 +125,6 @@ void clone_content(int from, int to);
 
 std::int64_t mtime_ns(const struct stat& info);
 std::int64_t ctime_ns(const struct stat& info);
+struct timespec to_timespec(std::int64_t ns);
 
 }  // namespace porter::agent

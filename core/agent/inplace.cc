@@ -1,0 +1,213 @@
+#include "core/agent/inplace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/stage_parts.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::agent {
+
+using base::Code;
+using base::Error;
+
+namespace {
+
+constexpr std::size_t kListLimit = std::size_t{1} << 30U;
+
+std::string staged(const std::string& id, const std::string& slot) {
+  return ".porter/staging/" + id + "/" + slot;
+}
+
+std::string kept(const std::string& id, const std::string& slot) {
+  return ".porter/undo/" + id + "/" + slot;
+}
+
+std::string list_path(const std::string& id) {
+  return "undo/" + id + "/operations";
+}
+
+// --- the list as lines -------------------------------------------------------------------------------------
+
+constexpr std::string_view kNames[] = {"remove", "remove-folder", "clear-folder", "folder", "put", "meta"};
+
+Record to_record(const Operation& op) {
+  Record record;
+  record.set("op", kNames[static_cast<std::size_t>(op.what)]).set("path", op.path).set("slot", op.slot);
+  record.set("inode", std::to_string(op.inode)).set("existed", op.existed ? "1" : "0");
+  record.set("mode", std::to_string(op.mode)).set("mtime", std::to_string(op.mtime_ns));
+  record.set("timed", op.timed ? "1" : "0");
+  record.set("old-mode", std::to_string(op.old_mode)).set("old-mtime", std::to_string(op.old_mtime_ns));
+  return record;
+}
+
+Operation to_operation(const Record& record, const std::string& subject) {
+  const auto number = [&](std::string_view name) {
+    const std::optional<std::int64_t> value = base::parse_integer(record.get(name));
+    if (!value) throw Error(Code::io, subject + ": is damaged");
+    return *value;
+  };
+  Operation op;
+  const auto* name = std::find(std::begin(kNames), std::end(kNames), record.get("op"));
+  if (name == std::end(kNames)) throw Error(Code::io, subject + ": is damaged");
+  op.what = static_cast<Operate>(name - std::begin(kNames));
+  op.path = record.get("path");
+  op.slot = record.get("slot");
+  op.inode = static_cast<std::uint64_t>(number("inode"));
+  op.existed = number("existed") != 0;
+  op.mode = static_cast<std::uint32_t>(number("mode"));
+  op.mtime_ns = number("mtime");
+  op.timed = number("timed") != 0;
+  op.old_mode = static_cast<std::uint32_t>(number("old-mode"));
+  op.old_mtime_ns = number("old-mtime");
+  return op;
+}
+
+// --- doing -------------------------------------------------------------------------------------------------
+
+void remove_folder(const SiteFolders& site, const Operation& op) {
+  const bool gone = site.root.remove_folder(op.path);
+  if (!gone && op.what == Operate::clear_folder)
+    throw Error(
+        Code::refused,
+        fmt::format("{}: a file is wanted here, and the folder holds files that porter did not put there",
+                    site.root.label(op.path)))
+        .hint("move them away, or rename the file");
+}
+
+void apply(const SiteFolders& site, const std::string& id, const Operation& op) {
+  switch (op.what) {
+    case Operate::remove:
+      site.root.rename(op.path, kept(id, op.slot));
+      break;
+    case Operate::remove_folder:
+    case Operate::clear_folder:
+      remove_folder(site, op);
+      break;
+    case Operate::folder:
+      site.root.make_folder(op.path, 0700);
+      break;
+    case Operate::put:
+      if (op.existed) site.root.keep_copy(op.path, kept(id, op.slot));
+      reach("inplace: old kept");
+      site.root.rename(staged(id, op.slot), op.path);
+      break;
+    case Operate::meta:
+      if (op.timed) site.root.set_mtime(op.path, op.mtime_ns);
+      site.root.set_mode(op.path, op.mode);
+      break;
+  }
+}
+
+void undo_put(const SiteFolders& site, const std::string& id, const Operation& op) {
+  if (op.existed) {
+    if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
+    return;
+  }
+  const std::optional<struct stat> now = site.root.look(op.path);
+  if (now && now->st_ino == op.inode) site.root.remove_file(op.path);
+}
+
+void undo(const SiteFolders& site, const std::string& id, const Operation& op) {
+  switch (op.what) {
+    case Operate::remove:
+      if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
+      break;
+    case Operate::remove_folder:
+    case Operate::clear_folder:
+      site.root.make_folders(op.path, 0700);
+      break;
+    case Operate::folder:
+      site.root.remove_folder(op.path);
+      break;
+    case Operate::put:
+      undo_put(site, id, op);
+      break;
+    case Operate::meta:
+      break;  // at the end, when nothing below changes any more
+  }
+}
+
+void undo_metas(const SiteFolders& site, const std::vector<Operation>& operations) {
+  std::vector<const Operation*> folders;
+  for (const Operation& op : operations) {
+    const bool folder =
+        op.what == Operate::meta || op.what == Operate::remove_folder || op.what == Operate::clear_folder;
+    // A folder that the switch made has no old mode.
+    if (folder && op.old_mode != 0) folders.push_back(&op);
+  }
+  std::sort(folders.begin(), folders.end(), [](const auto* a, const auto* b) { return a->path > b->path; });
+  for (const Operation* op : folders) {
+    if (!site.root.exists(op->path)) continue;
+    site.root.set_mtime(op->path, op->old_mtime_ns);
+    site.root.set_mode(op->path, op->old_mode & 07777U);
+  }
+}
+
+void sync_changed(const SiteFolders& site, const std::vector<Operation>& operations) {
+  if (!site.durable()) return;
+  std::set<std::string> folders = {""};
+  for (const Operation& op : operations) {
+    const std::size_t slash = op.path.rfind('/');
+    folders.insert(slash == std::string::npos ? "" : op.path.substr(0, slash));
+  }
+  if (folders.size() > kSyncSingly) return site.root.sync_file_system();
+  for (const std::string& path : folders) {
+    if (const std::optional<Beneath> folder = site.root.try_folder(path)) folder->sync_folder();
+  }
+}
+
+}  // namespace
+
+void write_operations(const SiteFolders& site, const std::string& id,
+                      const std::vector<Operation>& operations) {
+  std::string text;
+  for (const Operation& op : operations)
+    text += to_record(op).line() + "\n";
+  site.porter.make_folders("undo/" + id, 0700);
+  reach("inplace: undo folder made");
+  site.porter.write_small(list_path(id), text, site.durable());
+  if (site.durable()) site.porter.sync_folder("undo");
+  reach("inplace: list written");
+}
+
+std::vector<Operation> read_operations(const SiteFolders& site, const std::string& id) {
+  std::vector<Operation> operations;
+  const std::optional<std::string> text = site.porter.read_small(list_path(id), kListLimit);
+  if (!text) return operations;
+  const std::string subject = site.porter.label(list_path(id));
+  for (const std::string& line : base::split(*text, '\n')) {
+    if (line.empty()) continue;
+    const std::optional<Record> record = Record::parse(line);
+    if (!record) throw Error(Code::io, subject + ": is damaged");
+    operations.push_back(to_operation(*record, subject));
+  }
+  return operations;
+}
+
+void apply_switch(const SiteFolders& site, const std::string& id, const std::vector<Operation>& operations) {
+  for (const Operation& op : operations) {
+    reach("inplace: before operation");
+    apply(site, id, op);
+  }
+  reach("inplace: applied");
+  sync_changed(site, operations);
+}
+
+void undo_switch(const SiteFolders& site, const std::string& id) {
+  const std::vector<Operation> operations = read_operations(site, id);
+  for (auto op = operations.rbegin(); op != operations.rend(); ++op) {
+    reach("inplace: before undoing");
+    undo(site, id, *op);
+  }
+  undo_metas(site, operations);
+  reach("inplace: undone");
+  sync_changed(site, operations);
+}
+
+}  // namespace porter::agent

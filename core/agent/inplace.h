@@ -1,0 +1,61 @@
+#pragma once
+// Switching an inplace site from one tree to the next, and back. The change is planned as a list of
+// operations that is on disk before the first of them is done; each operation's state can be told from the
+// disk alone (the old content has its second name in undo/, the new file has the inode that was planned), so
+// a killed switch is undone by walking the list backwards, as often as it takes. Used by Site; one thread.
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/agent/site.h"
+#include "core/agent/site_folders.h"
+
+namespace porter::agent {
+
+enum class Operate : std::uint8_t {
+  remove,         // a file or link of ours that is not wanted: renamed into undo/
+  remove_folder,  // only if empty then
+  clear_folder,   // the same for a folder in whose place a file is wanted: it must be empty then
+  folder,         // made
+  put,            // the staged file or link takes the name, the old content gets its second name in undo/
+  meta,           // a folder's mode, and its time where times count
+};
+
+struct Operation {
+  Operate what = Operate::put;
+  std::string path;
+  std::string slot;         // put: in staging/<id>; put, remove: in undo/<id>
+  std::uint64_t inode = 0;  // put: of the staged file
+  bool existed = false;     // put: something has the name already
+  std::uint32_t mode = 0;   // meta: wanted
+  std::int64_t mtime_ns = 0;
+  bool timed = false;          // meta: whether mtime_ns is to be set
+  std::uint32_t old_mode = 0;  // meta, remove_folder, clear_folder
+  std::int64_t old_mtime_ns = 0;
+};
+
+// `base` is the tree that is live by its seal, or one with an empty root. Throws Error(refused) where
+// something that is not in `base` stands in the way.
+std::vector<Operation> plan_switch(const SiteFolders& site, const std::string& id, const sync::Tree& base,
+                                   const sync::Tree& wanted, Unknown unknown);
+
+void write_operations(const SiteFolders& site, const std::string& id,
+                      const std::vector<Operation>& operations);
+// Empty when there is no list: then none was begun.
+std::vector<Operation> read_operations(const SiteFolders& site, const std::string& id);
+
+void apply_switch(const SiteFolders& site, const std::string& id, const std::vector<Operation>& operations);
+void undo_switch(const SiteFolders& site, const std::string& id);
+
+// Gives the seal of `id` the stamps of the live files: of those in `moved`, whose time of change a rename has
+// set, when all but that time is as sealed.
+void restamp(const SiteFolders& site, const std::string& id, const std::set<std::string>& moved);
+std::set<std::string> moved_paths(const std::vector<Operation>& operations);
+
+// Reads the entries that `tree` lists from disk again: changed files get their new content's digest, vanished
+// entries leave the tree.
+sync::Tree reread(const Beneath& root, const sync::Tree& tree);
+
+}  // namespace porter::agent

@@ -1,0 +1,106 @@
+// Keeping the seal of an inplace release true to the files that stand in the live tree.
+#include <time.h>
+
+#include "core/agent/inplace.h"
+#include "core/agent/stage_parts.h"
+#include "core/base/error.h"
+
+namespace porter::agent {
+namespace {
+
+using sync::Entry;
+using sync::Kind;
+
+// The step of a file system's clock; a stamp younger than this proves nothing.
+void wait_a_tick() {
+  constexpr long kTick = 20'000'000;
+  const timespec tick = {0, kTick};
+  ::nanosleep(&tick, nullptr);
+}
+
+// The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
+std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed) {
+  const std::optional<struct stat> info = root.look(path);
+  if (!info) return std::nullopt;
+  Entry entry = sealed;
+  entry.mode = info->st_mode & 07777U;
+  entry.mtime_ns = mtime_ns(*info);
+  if (S_ISDIR(info->st_mode) && sealed.kind == Kind::folder) return entry;
+  if (S_ISLNK(info->st_mode)) {
+    entry = Entry{};
+    entry.name = sealed.name;
+    entry.kind = Kind::link;
+    entry.mode = 0777;
+    entry.target = root.link_target(path).value_or("");
+    return entry;
+  }
+  if (!S_ISREG(info->st_mode)) return std::nullopt;
+  if (sealed.kind == Kind::file && sealed.stamp == stamp_of(*info)) return entry;
+  entry.kind = Kind::file;
+  entry.target.clear();
+  entry.digest = base::sha256_of_descriptor(root.open_file(path).get());
+  entry.size = static_cast<std::uint64_t>(info->st_size);
+  entry.stamp = stamp_of(*info);
+  return entry;
+}
+
+}  // namespace
+
+void restamp(const SiteFolders& site, const std::string& id, const std::set<std::string>& moved) {
+  std::optional<sync::Seal> seal = site.seal(id);
+  if (!seal) return;
+  if (!moved.empty()) wait_a_tick();
+  for (sync::Folder& folder : seal->tree.folders) {
+    for (Entry& entry : folder.entries) {
+      if (entry.kind != Kind::file) continue;
+      const std::string path = join_path(folder.path, entry.name);
+      if (moved.count(path) == 0) continue;
+      const std::optional<struct stat> info = site.root.look(path);
+      if (!info || !S_ISREG(info->st_mode)) continue;
+      const sync::Stamp now = stamp_of(*info);
+      const bool same = now.inode == entry.stamp.inode && now.size == entry.stamp.size &&
+                        now.mtime_ns == entry.stamp.mtime_ns;
+      if (same) entry.stamp = now;
+    }
+  }
+  site.write_seal(seal->header, seal->tree);
+}
+
+std::set<std::string> moved_paths(const std::vector<Operation>& operations) {
+  std::set<std::string> paths;
+  for (const Operation& op : operations) {
+    if (op.what == Operate::put || op.what == Operate::remove) paths.insert(op.path);
+  }
+  return paths;
+}
+
+sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
+  wait_a_tick();
+  sync::Tree result;
+  result.identity = tree.identity;
+  std::set<std::string> folders = {""};
+  for (const sync::Folder& folder : tree.folders) {
+    if (folders.count(folder.path) == 0) continue;  // vanished with its parent's entry
+    sync::Folder copy = folder;
+    copy.entries.clear();
+    for (const Entry& entry : folder.entries) {
+      const std::string path = join_path(folder.path, entry.name);
+      std::optional<Entry> now = read_entry(root, path, entry);
+      if (!now) continue;
+      if (now->kind == Kind::folder) folders.insert(path);
+      copy.entries.push_back(std::move(*now));
+    }
+    result.folders.push_back(std::move(copy));
+  }
+  for (sync::Folder& folder : result.folders) {
+    if (folder.path.empty()) continue;
+    const std::optional<struct stat> info = root.look(folder.path);
+    if (!info) continue;
+    folder.mode = info->st_mode & 07777U;
+    folder.mtime_ns = mtime_ns(*info);
+  }
+  result.seal_digests();
+  return result;
+}
+
+}  // namespace porter::agent

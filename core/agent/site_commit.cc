@@ -1,0 +1,146 @@
+// The end of a deploy: the record that it stays, and what is then no longer needed.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/inplace.h"
+#include "core/agent/site_parts.h"
+#include "core/agent/stage_parts.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::agent {
+
+using base::Code;
+using base::Error;
+
+namespace {
+
+constexpr std::size_t kHistoryLimit = 64U << 20U;
+
+HistoryRecord to_history(const Record& record) {
+  return {record.get("time"), record.get("action"), record.get("release"), record.get("previous"),
+          record.get("run"),  record.get("who"),    record.get("version")};
+}
+
+std::string to_line(const HistoryRecord& entry) {
+  Record record;
+  record.set("time", entry.time).set("action", entry.action).set("release", entry.release);
+  record.set("previous", entry.previous).set("run", entry.run_id).set("who", entry.who);
+  record.set("version", entry.version);
+  return record.line() + "\n";
+}
+
+// Releases that a commit of `live` may remove, oldest first.
+std::vector<std::string> prunable(const SiteFolders& site, const Journal& journal, unsigned keep) {
+  std::vector<std::string> ids = site.sealed_ids();
+  std::set<std::string> kept = {journal.id, journal.previous};
+  const bool inplace = site.layout == Layout::inplace;
+  for (auto id = ids.rbegin(); id != ids.rend() && !inplace; ++id) {
+    if (kept.size() - kept.count("") >= keep) break;
+    kept.insert(*id);
+  }
+  ids.erase(
+      std::remove_if(ids.begin(), ids.end(), [&](const std::string& id) { return kept.count(id) != 0; }),
+      ids.end());
+  return ids;
+}
+
+void prune(const SiteFolders& site, const Journal& journal, unsigned keep, CommitResult& result) {
+  for (const std::string& id : prunable(site, journal, keep)) {
+    try {
+      site.remove_release(id);
+      result.pruned.push_back(id);
+    } catch (const Error& error) {
+      result.warnings.push_back(fmt::format("release {} could not be removed: {}", id, error.message()));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit) {
+  std::vector<HistoryRecord> all;
+  const std::optional<std::string> text = porter.read_small("history", kHistoryLimit);
+  if (!text) return all;
+  for (const std::string& line : base::split(*text, '\n')) {
+    if (const std::optional<Record> record = Record::parse(line)) all.push_back(to_history(*record));
+  }
+  if (all.size() > limit) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(limit));
+  return all;
+}
+
+void append_history(const SiteFolders& site, const HistoryRecord& record) {
+  const std::vector<HistoryRecord> last = read_history(site.porter, 1);
+  if (!last.empty() && last[0].action == record.action && last[0].release == record.release &&
+      last[0].run_id == record.run_id)
+    return;
+  HistoryRecord complete = record;
+  if (complete.time.empty()) complete.time = base::format_iso(std::chrono::system_clock::now());
+  const base::UniqueFd fd(::openat(site.porter.descriptor(), "history",
+                                   O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) throw base::system_error(site.porter.label("history"), errno);
+  reach("history: before");
+  // A line that was cut stays, and is no record; an empty line is none either.
+  base::write_all(fd.get(), (last.empty() ? "" : "\n") + to_line(complete));
+  if (site.durable() && ::fsync(fd.get()) != 0) throw base::system_error(site.porter.label("history"), errno);
+  site.sync_folder(kPorter);
+  reach("history: written");
+}
+
+CommitResult Site::commit(const std::string& id, unsigned keep_releases, const HistoryRecord& details) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  if (site.live() != id)
+    throw Error(Code::refused, fmt::format("{}: {} is not live, {} is", parts_->path, id,
+                                           site.live().empty() ? "nothing" : site.live()));
+  Journal journal = read_journal(site.porter).value_or(Journal{});
+  if (journal.id != id) journal = Journal{id, "", "", "", JournalState::committed};
+  if (journal.state == JournalState::begun) {
+    HistoryRecord record = details;
+    record.action = "commit";
+    record.release = id;
+    record.previous = journal.previous;
+    if (record.run_id.empty()) record.run_id = journal.run_id;
+    if (record.who.empty()) record.who = parts_->self.who;
+    append_history(site, record);
+    journal.state = JournalState::committed;
+    site.write_journal(journal);
+  }
+  site.unmark(id);
+  CommitResult result;
+  prune(site, journal, std::max(keep_releases, 1U), result);
+  return result;
+}
+
+void Site::discard(const std::string& id) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  const std::optional<Journal> journal = read_journal(site.porter);
+  const bool needed = journal && journal->state == JournalState::begun && journal->previous == id;
+  if (site.live() == id || needed)
+    throw Error(Code::refused, fmt::format("{}: release {} is {}", parts_->path, id,
+                                           needed ? "what a failed deploy would go back to" : "live"));
+  site.remove_release(id);
+}
+
+sync::SealHeader Site::reseal(const std::string& id) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  std::optional<sync::Seal> seal = site.seal(id);
+  if (!seal) throw Error(Code::refused, fmt::format("{}: {} is not sealed", parts_->path, id));
+  if (site.layout == Layout::releases) return seal->header;
+  const sync::Tree tree = reread(site.root, seal->tree);
+  if (site.durable()) site.root.sync_file_system();
+  seal->header.root_digest = tree.root_digest();
+  site.write_seal(seal->header, tree);
+  return seal->header;
+}
+
+}  // namespace porter::agent

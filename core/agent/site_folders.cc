@@ -1,0 +1,235 @@
+#include "core/agent/site_folders.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/site.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::string_view kReleases = "releases/";
+constexpr std::string_view kManifests = "manifests/";
+constexpr std::string_view kStaging = "staging/";
+
+std::string seal_path(const std::string& id) {
+  return std::string(kManifests) + id;
+}
+
+std::optional<Record> read_record(const Beneath& porter, std::string_view name) {
+  const std::optional<std::string> text = porter.read_small(name, kSmallFile);
+  if (!text) return std::nullopt;
+  return Record::parse(base::trim(*text));
+}
+
+// What `read` makes of the seal's bytes; nothing when they are not there or damaged. The caller then does
+// without, which costs time and never gives a wrong tree.
+template <class Read>
+auto read_seal(const Beneath& porter, const std::string& id, Read read)
+    -> std::optional<decltype(read(std::string(), std::string()))> {
+  const std::string path = seal_path(id);
+  const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
+  if (!bytes) return std::nullopt;
+  try {
+    return read(*bytes, porter.label(path));
+  } catch (const Error& error) {
+    if (error.code() == Code::refused) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+bool is_release_id(std::string_view id) {
+  if (id.empty() || id.size() > 128 || id.front() == '.' || id.front() == '-') return false;
+  if (id.substr(0, 4) == "tmp-") return false;  // files being written
+  return std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+void check_release_id(const std::string& id) {
+  if (!is_release_id(id))
+    throw Error(Code::usage, fmt::format("\"{}\" is no release id", base::printable(id)));
+}
+
+std::string_view layout_name(Layout layout) {
+  return layout == Layout::releases ? "releases" : "inplace";
+}
+
+std::optional<Format> read_format(const Beneath& porter) {
+  const std::optional<Record> record = read_record(porter, "format");
+  if (!record) return std::nullopt;
+  const std::optional<std::int64_t> version = base::parse_integer(record->get("porter-site"));
+  if (!version || *version < 1 || *version > 1'000'000) return std::nullopt;
+  const bool inplace = record->get("layout") == layout_name(Layout::inplace);
+  return Format{static_cast<int>(*version), inplace ? Layout::inplace : Layout::releases};
+}
+
+std::optional<Journal> read_journal(const Beneath& porter) {
+  const std::optional<Record> record = read_record(porter, "journal");
+  if (!record || !is_release_id(record->get("release"))) return std::nullopt;
+  Journal journal;
+  journal.id = record->get("release");
+  journal.previous = record->get("previous");
+  journal.run_id = record->get("run");
+  journal.aside = record->get("aside");
+  if (record->get("state") == "committed") journal.state = JournalState::committed;
+  return journal;
+}
+
+std::optional<std::string> read_live(const Beneath& root, Layout layout) {
+  const bool releases = layout == Layout::releases;
+  const std::string name = releases ? "current" : ".porter/live";
+  const std::optional<struct stat> info = root.look(name);
+  if (!info) return "";
+  const std::optional<std::string> target = root.link_target(name);
+  if (!target) return std::nullopt;
+  std::string_view id = *target;
+  if (releases && id.substr(0, kReleases.size()) != kReleases) return std::nullopt;
+  if (releases) id.remove_prefix(kReleases.size());
+  if (!is_release_id(id)) return std::nullopt;
+  return std::string(id);
+}
+
+void SiteFolders::sync_folder(std::string_view path) const {
+  if (durable()) root.sync_folder(path);
+}
+
+void SiteFolders::set_live(const std::string& id) const {
+  const bool releases = layout == Layout::releases;
+  const std::string name = releases ? "current" : ".porter/live";
+  reach("live: before");
+  if (id.empty())
+    root.remove_file(name);
+  else
+    root.point_link(name, releases ? std::string(kReleases) + id : id, kPorter);
+  reach("live: renamed");
+  sync_folder(releases ? "" : kPorter);
+  reach("live: synced");
+}
+
+std::optional<Beneath> SiteFolders::tree_of(const std::string& id) const {
+  if (layout == Layout::inplace) return root.try_folder("");
+  return root.try_folder(std::string(kReleases) + id);
+}
+
+void SiteFolders::write_format() const {
+  Record record;
+  record.set("porter-site", std::to_string(kSiteFormat)).set("layout", layout_name(layout));
+  porter.write_small("format", record.line() + "\n", durable());
+}
+
+void SiteFolders::write_journal(const Journal& journal) const {
+  Record record;
+  record.set("release", journal.id).set("previous", journal.previous).set("run", journal.run_id);
+  record.set("aside", journal.aside);
+  record.set("state", journal.state == JournalState::committed ? "committed" : "begun");
+  reach("journal: before");
+  porter.write_small("journal", record.line() + "\n", durable());
+  reach("journal: written");
+}
+
+void SiteFolders::remove_journal() const {
+  reach("journal: before removal");
+  porter.remove_file("journal");
+  sync_folder(kPorter);
+}
+
+bool SiteFolders::sealed(const std::string& id) const {
+  if (!porter.exists(seal_path(id))) return false;
+  return layout == Layout::inplace || root.exists(std::string(kReleases) + id);
+}
+
+std::vector<std::string> SiteFolders::sealed_ids() const {
+  std::vector<std::string> ids;
+  if (!porter.exists("manifests")) return ids;
+  for (const FolderEntry& entry : porter.list("manifests")) {
+    if (is_release_id(entry.name) && sealed(entry.name)) ids.push_back(entry.name);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+std::optional<sync::Seal> SiteFolders::seal(const std::string& id) const {
+  return read_seal(porter, id, [](const std::string& bytes, const std::string& subject) {
+    return sync::decode_seal(bytes, subject);
+  });
+}
+
+std::optional<sync::SealHeader> SiteFolders::seal_header(const std::string& id) const {
+  return read_seal(porter, id, [](const std::string& bytes, const std::string& subject) {
+    return sync::decode_seal_header(bytes, subject);
+  });
+}
+
+void SiteFolders::write_seal(const sync::SealHeader& header, const sync::Tree& tree) const {
+  reach("seal: before");
+  porter.write_small(seal_path(header.release_id), sync::encode_seal(header, tree), durable());
+  reach("seal: written");
+}
+
+bool SiteFolders::marked(const std::string& id) const {
+  return porter.exists(std::string(kStaging) + id);
+}
+
+void SiteFolders::mark(const std::string& id) const {
+  if (!porter.make_folder(std::string(kStaging) + id, 0700)) return;
+  if (durable()) porter.sync_folder("staging");
+  reach("marked");
+}
+
+void SiteFolders::unmark(const std::string& id) const {
+  if (!marked(id)) return;
+  reach("unmark: before");
+  remove_tree(".porter/staging/" + id);
+}
+
+std::vector<std::string> SiteFolders::marks() const {
+  std::vector<std::string> ids;
+  for (const FolderEntry& entry : porter.list("staging")) {
+    if (is_release_id(entry.name)) ids.push_back(entry.name);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+void SiteFolders::remove_release(const std::string& id) const {
+  if (!porter.exists(seal_path(id)) && !marked(id)) return;
+  mark(id);
+  reach("remove: marked");
+  if (porter.remove_file(seal_path(id)) && durable()) porter.sync_folder("manifests");
+  reach("remove: seal gone");
+  if (layout == Layout::releases) remove_tree(std::string(kReleases) + id);
+  reach("remove: folder gone");
+  remove_tree(".porter/undo/" + id);
+  unmark(id);
+}
+
+void SiteFolders::remove_tree(const std::string& path) const {
+  if (!root.exists(path)) return;
+  // Leftovers in trash/ may have any name.
+  for (int number = 0;; ++number) {
+    const std::string name = fmt::format(".porter/trash/{}", number);
+    if (root.exists(name)) continue;
+    root.rename(path, name);
+    reach("trash: moved");
+    root.remove_all(name);
+    return;
+  }
+}
+
+void SiteFolders::empty_trash() const {
+  for (const FolderEntry& entry : porter.list("trash"))
+    porter.remove_all("trash/" + entry.name);
+}
+
+}  // namespace porter::agent

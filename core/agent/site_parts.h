@@ -1,0 +1,53 @@
+#pragma once
+// Inside of Site: what its parts share.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/agent/lock.h"
+#include "core/agent/site.h"
+#include "core/agent/site_folders.h"
+
+namespace porter::agent {
+
+struct Site::Parts {
+  std::string path;
+  Layout layout = Layout::releases;
+  Durability durability = Durability::full;
+  Adopt adopt = Adopt::no;
+  Lock lock;
+  Holder self;
+  std::shared_ptr<const SiteFolders> folders;  // since prepare()
+
+  // Throws Error(internal) without the lock.
+  const SiteFolders& held() const;
+  // What is there without the lock; nothing unless the folder and its .porter exist.
+  std::shared_ptr<const SiteFolders> open_folders() const;
+};
+
+// "" when the folder is ours or empty, else what makes it somebody else's.
+std::string why_foreign(const Beneath& root, const std::optional<Format>& format, Layout layout);
+// Throws Error(refused) for a .porter that is not a private folder of this user, and for a format or layout
+// that this site may not be used with. Nothing when there is no .porter, or none finished.
+std::optional<Format> check_format(const Beneath& root, Layout layout);
+
+Drift find_drift(const Beneath& tree, const sync::Tree& sealed);
+
+// What killed runs left behind; the lock is held.
+void settle_leftovers(const SiteFolders& site, const std::string& keep_release);
+
+// Layout inplace: what replaced files were kept for activations before the journal's one.
+void remove_old_undo(const SiteFolders& site);
+
+// The parts of activate and revert that differ by layout.
+void activate_release(const SiteFolders& site, const Journal& journal, Adopt adopt);
+void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown);
+void revert_release(const SiteFolders& site, const Journal& journal);
+void revert_inplace(const SiteFolders& site, const Journal& journal);
+
+// Appends a line, durably, unless the last one says the same of the same release.
+void append_history(const SiteFolders& site, const HistoryRecord& record);
+std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit);
+
+}  // namespace porter::agent

@@ -1,0 +1,285 @@
+// The store's promise: whatever moment the agent is killed at, what is live is the old tree or the new one,
+// and the next run finds and leaves nothing of the killed one. Every named moment of a whole deploy is tried.
+#include <sys/wait.h>
+
+#include <set>
+
+#include "core/agent/failpoint.h"
+#include "core/base/subprocess.h"
+#include "tests/support/catch.h"
+#include "tests/unit/agent/site_fixture.h"
+
+namespace porter::agent {
+namespace {
+
+using base::TemporaryFolder;
+using namespace testing;  // NOLINT
+
+const Wants kOld = {{"a", folder()},
+                    {"a/changes", file("old\n")},
+                    {"a/same", file("same\n")},
+                    {"a/link", link("same")},
+                    {"b", folder(0555)},
+                    {"b/goes", file("bye\n")},
+                    {"turns", folder()},
+                    {"turns/inside", file("was\n")},
+                    {"mode", file("x\n", 0600)}};
+const Wants kNew = {{"a", folder(0700)},         {"a/changes", file("new content\n")},
+                    {"a/same", file("same\n")},  {"a/link", link("changes")},
+                    {"a/new", file("fresh\n")},  {"turns", file("a file\n")},
+                    {"mode", file("x\n", 0644)}, {"c", folder()},
+                    {"c/d", file("deep\n")}};
+
+int steps_left = 0;
+void die_at_step(const char*) {
+  if (--steps_left == 0) ::_exit(9);
+}
+
+// Runs `work` in a child that dies at the n-th moment; true when it got to its end.
+bool survives(int n, const std::function<void()>& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    steps_left = n;
+    fail_point = die_at_step;
+    try {
+      work();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "child: %s\n", error.what());
+      ::_exit(3);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE((WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 9));
+  return WEXITSTATUS(status) == 0;
+}
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  if (!fs::exists(folder)) return names;
+  for (const auto& entry : fs::directory_iterator(folder))
+    names.insert(entry.path().filename().string());
+  return names;
+}
+
+// Nothing in .porter but what belongs to the releases `ids`.
+void check_no_strays(const std::string& path, const std::set<std::string>& ids, Layout layout) {
+  const fs::path porter = fs::path(path) / ".porter";
+  CHECK(names_in(porter / "manifests") == ids);
+  CHECK(names_in(porter / "trash").empty());
+  for (const std::string& name : names_in(porter)) {
+    const std::set<std::string> known = {"format", "lock",    "manifests", "staging", "undo",
+                                         "trash",  "journal", "history",   "live"};
+    CAPTURE(name);
+    CHECK(known.count(name) == 1);
+  }
+  if (layout == Layout::inplace) return;
+  CHECK(names_in(fs::path(path) / "releases") == ids);
+  for (const std::string& name : names_in(path)) {
+    CAPTURE(name);
+    CHECK((name == ".porter" || name == "current" || name == "releases"));
+  }
+}
+
+Listing live_listing(const Site& site) {
+  return list_folder(site.live_path() + "/");
+}
+
+// With times and modes; only inodes and times of change are others, so that files are hashed where a stamp
+// would have done.
+void copy_site(const fs::path& from, const fs::path& to) {
+  base::Command command;
+  command.arguments = {"cp", "-a", from.string(), to.string()};
+  REQUIRE(base::run_command(command, base::Deadline::never(), {}).ok());
+}
+
+struct Outcomes {
+  int kills = 0;
+  int olds = 0;
+  int news = 0;
+};
+
+// Deploys r1, is killed at the n-th moment of deploying r2, and looks at what the next run finds; for every
+// n.
+Outcomes kill_everywhere(Layout layout, const std::function<void(Site&)>& second, const Listing& goal) {
+  Outcomes outcomes;
+  const TemporaryFolder model;
+  {
+    Site site = Site::open(model.path() / "site", layout, Durability::none);
+    site.prepare(options());
+    deploy(site, "r1", kOld);
+  }
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    const TemporaryFolder temporary;
+    const std::string path = temporary.path() / "site";
+    copy_site(model.path() / "site", path);
+    const bool done = survives(n, [&] {
+      Site site = Site::open(path, layout, Durability::none);
+      site.prepare(options());
+      second(site);
+    });
+    Site site = Site::open(path, layout, Durability::none);
+    // What a visitor finds right now. Layout inplace promises it per file only, and after settling per tree.
+    if (layout == Layout::releases) {
+      const Listing now = live_listing(site);
+      CHECK((now == listing_of(kOld) || now == goal));
+    }
+    REQUIRE_FALSE(site.prepare(options()));
+    const SiteState state = site.look();
+    const Listing live = live_listing(site);
+    CHECK(live == (state.current == "r2" ? goal : listing_of(kOld)));
+    CHECK_FALSE(state.drift.any());
+    CHECK_FALSE(state.seal_damaged);
+    std::set<std::string> ids = {state.current};
+    if (state.current == "r2") ids.insert("r1");
+    check_no_strays(path, ids, layout);
+    outcomes.olds += state.current == "r1" ? 1 : 0;
+    outcomes.news += state.current == "r2" ? 1 : 0;
+    // And the next deploy needs no help. (Sealing waits for the clock, so not every time.)
+    if (done || n % 4 == 0) {
+      deploy(site, "r3", kNew);
+      CHECK(live_listing(site) == listing_of(kNew));
+    }
+    if (done) return outcomes;
+    ++outcomes.kills;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("killed at any moment of a deploy into releases, the site is the old or the new release") {
+  const Outcomes outcomes = kill_everywhere(
+      Layout::releases, [](Site& site) { deploy(site, "r2", kNew); }, listing_of(kNew));
+  CHECK(outcomes.kills > 30);
+  CHECK(outcomes.olds > 10);
+  CHECK(outcomes.news > 3);
+}
+
+TEST_CASE("killed at any moment of an inplace deploy, the next run has the old or the new tree") {
+  const Outcomes outcomes = kill_everywhere(
+      Layout::inplace, [](Site& site) { deploy(site, "r2", kNew); }, listing_of(kNew));
+  CHECK(outcomes.kills > 40);
+  CHECK(outcomes.olds > 20);
+  CHECK(outcomes.news > 3);
+}
+
+TEST_CASE("killed at any moment of going back, the site is the old or the new release") {
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    const Outcomes outcomes = kill_everywhere(
+        layout,
+        [](Site& site) {
+          send(site, "r2", kNew);
+          site.activate("r2", "run2");
+          site.revert("r2");
+        },
+        listing_of(kNew));
+    CHECK(outcomes.kills > 30);
+    CHECK(outcomes.news > 0);
+  }
+}
+
+TEST_CASE("killed at any moment of the first deploy, nothing or the release is live") {
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    int kills = 0;
+    for (int n = 1;; ++n) {
+      CAPTURE(n);
+      const TemporaryFolder temporary;
+      const std::string path = temporary.path() / "srv" / "site";
+      const bool done = survives(n, [&] {
+        Site site = Site::open(path, layout, Durability::none);
+        site.prepare(options());
+        deploy(site, "r1", kOld);
+      });
+      Site site = Site::open(path, layout, Durability::none);
+      CHECK(site.look().kind != SiteKind::foreign);
+      REQUIRE_FALSE(site.prepare(options()));
+      const std::string current = site.look().current;
+      CHECK((current.empty() || current == "r1"));
+      if (layout == Layout::inplace || current == "r1")
+        CHECK(live_listing(site) == (current.empty() ? Listing() : listing_of(kOld)));
+      check_no_strays(path, current.empty() ? std::set<std::string>() : std::set<std::string>{"r1"}, layout);
+      if (done) break;
+      ++kills;
+    }
+    CHECK(kills > 20);
+  }
+}
+
+TEST_CASE("killed at any moment of pruning, every release that is listed is whole") {
+  const TemporaryFolder model;
+  {
+    Site site = Site::open(model.path() / "site", Layout::releases, Durability::none);
+    site.prepare(options());
+    for (const char* id : {"r1", "r2", "r3", "r4"})
+      deploy(site, id, kOld);
+  }
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    const TemporaryFolder temporary;
+    const std::string path = temporary.path() / "site";
+    copy_site(model.path() / "site", path);
+    const bool done = survives(n, [&] {
+      Site site = Site::open(path, Layout::releases, Durability::none);
+      site.prepare(options());
+      site.commit("r4", 2);
+    });
+    Site site = Site::open(path, Layout::releases, Durability::none);
+    const auto check_whole = [&] {
+      std::set<std::string> ids;
+      for (const SealedRelease& release : site.look().releases) {
+        ids.insert(release.id);
+        CHECK(list_folder(path + "/releases/" + release.id) == listing_of(kOld));
+      }
+      CHECK(ids.count("r4") == 1);
+      CHECK(ids.count("r3") == 1);
+      return ids;
+    };
+    check_whole();
+    REQUIRE_FALSE(site.prepare(options()));
+    check_no_strays(path, check_whole(), Layout::releases);
+    if (done) break;
+  }
+}
+
+TEST_CASE("killed at any moment of adopting, the foreign folder or the new release is current") {
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    const TemporaryFolder temporary;
+    const std::string path = temporary.path() / "site";
+    fs::create_directories(path + "/current");
+    base::write_file(path + "/current/index.html", "old site");
+    const bool done = survives(n, [&] {
+      Site site = Site::open(path, Layout::releases, Durability::none);
+      site.prepare(options(Adopt::yes));
+      send(site, "r1", kOld);
+      site.activate("r1", "run7");
+      site.revert("r1");
+      send(site, "r2", kOld);
+      site.activate("r2", "run8");
+      site.commit("r2", 5);
+    });
+    const Listing old = {{"index.html", "file:0644:old site"}};
+    const auto settled = [&] {
+      const Listing live = list_folder(path + "/current/");
+      return live == old || live == listing_of(kOld);
+    };
+    CHECK(settled());
+    Site site = Site::open(path, Layout::releases, Durability::none);
+    REQUIRE_FALSE(site.prepare(options(Adopt::yes)));
+    CHECK(settled());
+    std::string home;
+    for (const std::string& name : names_in(path)) {
+      const std::string index = path + "/" + name + "/index.html";
+      if (fs::exists(index)) home += name + " ";
+      CHECK(fs::exists(fs::path(path) / name));
+    }
+    CHECK((home == "current " || home == "current.before-porter-run7 " ||
+           home == "current.before-porter-run8 "));
+    if (done) break;
+  }
+}
+
+}  // namespace porter::agent
