@@ -34,7 +34,8 @@ struct Compiler {
 
 std::optional<fs::path> find_program(const std::string& name, const std::string& search_path) {
   const auto runs = [](const fs::path& file) {
-    return fs::is_regular_file(file) && ::access(file.c_str(), X_OK) == 0;
+    std::error_code closed;  // folders of PATH may be closed to this user
+    return fs::is_regular_file(file, closed) && ::access(file.c_str(), X_OK) == 0;
   };
   if (name.find('/') != std::string::npos)
     return runs(name) ? std::optional(fs::absolute(name)) : std::nullopt;
@@ -216,13 +217,15 @@ HookSettings hook_settings(const base::World& world, const fs::path& executable)
 }
 
 std::optional<Hook> module_hook(const fs::path& module_folder, const HookSettings& settings,
-                                base::Deadline deadline, const base::CancelToken& cancel) {
+                                base::Deadline deadline, const base::CancelToken& cancel) try {
   const fs::path source = module_folder / "deployment.cpp";
   if (fs::exists(source))
     return Compilation(check_trusted(source, settings.trust), settings, deadline, cancel).hook();
   const fs::path ready_made = module_folder / "deployment.so";
   if (fs::exists(ready_made)) return Hook{ready_made, HookOrigin::ready_made};
   return std::nullopt;
+} catch (const fs::filesystem_error& error) {
+  throw base::Error(base::Code::io, error.code().message()).at(error.path1().string());
 }
 
 }  // namespace porter::plugin

@@ -98,11 +98,12 @@ fs::path check_trusted(const fs::path& file, const TrustRules& rules) {
   std::error_code failed;
   const fs::path canonical = fs::canonical(file, failed);
   if (failed) throw refusal(file, "it cannot be opened: " + failed.message());
-  if (!fs::is_regular_file(canonical)) throw refusal(file, "it is no regular file");
+  if (!fs::is_regular_file(canonical, failed)) throw refusal(file, "it is no regular file");
   check_one(canonical, canonical, rules);
   check_folders(canonical.parent_path(), canonical, rules);
   // A link is as trustworthy as the folder it stands in.
-  const fs::path as_named = fs::canonical(file.parent_path());
+  const fs::path as_named = fs::canonical(file.parent_path(), failed);
+  if (failed) throw refusal(file, "it cannot be opened: " + failed.message());
   if (as_named != canonical.parent_path()) check_folders(as_named, file, rules);
   return canonical;
 }

@@ -75,6 +75,15 @@ TEST_CASE("the guide has every signal with its code", "[guide]") {
   CHECK(count == 13);
 }
 
+TEST_CASE("every service of the headers is offered to plugins", "[guide]") {
+  const std::string header = base::read_file(kSource / "sdk/include/porter/services.h");
+  const std::regex id(R"re(kId = "([^"]+)")re");
+  std::vector<std::string> declared;
+  for (std::sregex_iterator each(header.begin(), header.end(), id), end; each != end; ++each)
+    declared.push_back((*each)[1].str());
+  CHECK(declared == plugin::sdk_services());
+}
+
 TEST_CASE("the guide has every service, option type and argument type", "[guide]") {
   for (const std::string& service : plugin::sdk_services())
     CHECK_THAT(guide(), Contains("`" + service + "`"));

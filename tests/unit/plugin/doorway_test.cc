@@ -72,9 +72,3 @@ TEST_CASE("two plugins may not declare one argument", "[doorway]") {
              Contains("acme.clash declares the argument --audit-note") && Contains(audit.path.string()));
   CHECK(error.where().file == clash.path.string());
 }
-
-TEST_CASE("every service of the SDK headers is offered", "[doorway]") {
-  const auto services = plugin::sdk_services();
-  CHECK(services ==
-        std::vector<std::string>{"porter.Context/1", "porter.Target/1", "porter.Sender/1", "porter.Log/1"});
-}

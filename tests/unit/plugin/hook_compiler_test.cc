@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <thread>
+#include <future>
 
 #include "core/plugin/compiler_words.h"
 #include "core/plugin/hook_cache.h"
@@ -116,6 +116,16 @@ TEST_CASE("a hook that calls what exists nowhere is refused when it is made", "[
   CHECK_THAT(error.message(), Contains("undefined reference to `nowhere()'"));
 }
 
+TEST_CASE("folders of PATH that are closed or not there are passed over", "[hook]") {
+  Workshop workshop;
+  workshop.source(kHook);
+  const fs::path closed = workshop.folder.path() / "closed";
+  fs::create_directory(closed);
+  fs::permissions(closed, fs::perms(0));
+  workshop.settings.search_path = closed.string() + ":/no/such/folder::" + workshop.settings.search_path;
+  CHECK(workshop.hook()->origin == plugin::HookOrigin::compiled);
+}
+
 TEST_CASE("a machine without a compiler is told of the ready-made library", "[hook]") {
   Workshop workshop;
   workshop.source(kHook);
@@ -141,10 +151,9 @@ TEST_CASE("a ready-made deployment.so is taken as it is, unless there is a sourc
 TEST_CASE("two runs at once compile a hook once", "[hook]") {
   Workshop workshop;
   workshop.source(kHook);
-  std::optional<plugin::Hook> other;
-  std::thread second([&] { other = workshop.hook(); });
+  auto second = std::async(std::launch::async, [&] { return workshop.hook(); });
   const auto mine = workshop.hook();
-  second.join();
+  const auto other = second.get();
   REQUIRE(other);
   CHECK(other->library == mine->library);
   CHECK(workshop.compilations == 1);
