@@ -146,8 +146,9 @@ class Compilation {
     const base::UniqueFd locked = cache_.lock(deadline_, cancel_);
     if (const auto library = cache_.fresh()) return {*library, HookOrigin::cached};
     if (settings_.compiling) settings_.compiling(source_);
+    std::string before;
     for (int i = 0; i < kTries; ++i) {
-      if (const auto library = try_compile()) return {*library, HookOrigin::compiled};
+      if (const auto library = try_compile(before)) return {*library, HookOrigin::compiled};
     }
     throw base::Error(base::Code::plugin_refused, "the hook changes while it is being compiled")
         .at(source_.string());
@@ -163,18 +164,24 @@ class Compilation {
     return text;
   }
 
-  // Nothing when a file was changed meanwhile: the library may be made from neither content.
-  std::optional<fs::path> try_compile() const {
+  // Nothing when a file may have changed meanwhile: the library may be made from neither content. A time
+  // stamp in the future proves nothing, so equal content before and after a second try is enough too.
+  std::optional<fs::path> try_compile(std::string& before) const {
     const base::TemporaryFolder work("porter-hook");
     const fs::path library = cache_.folder() / "new.so";  // beside its final name; the lock is held
     const timespec start = file_clock_now();
     run_compiler(library, work.path() / "dependencies");
     std::vector<fs::path> files = parse_dependencies(base::read_file(work.path() / "dependencies"));
-    for (fs::path& file : files) {
+    for (fs::path& file : files)
       file = (source_.parent_path() / file).lexically_normal();
-      if (written_after(file, start)) return std::nullopt;
-    }
-    return cache_.store(library, files);
+    const bool settled = std::none_of(files.begin(), files.end(),
+                                      [&](const fs::path& each) { return written_after(each, start); });
+    std::string after;
+    for (const fs::path& file : files)
+      after += base::to_hex(base::sha256_of_file(file)) + "\n";
+    if (settled || after == before) return cache_.store(library, files);
+    before = std::move(after);
+    return std::nullopt;
   }
 
   void run_compiler(const fs::path& library, const fs::path& dependencies) const {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "core/base/error.h"
 #include "core/bus/bus.h"
 #include "tests/support/bus_module.h"
+#include "tests/support/error_of.h"
 
 namespace porter::tests {
 
@@ -42,17 +42,6 @@ struct Stage {
 
 inline bus::Owner plugin(const std::string& name) {
   return {bus::OwnerKind::plugin, name, "1.0"};
-}
-
-// The error that the work ends with.
-template <class Work>
-base::Error error_of(Work&& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error;
-  }
-  return {base::Code::internal, "nothing was thrown"};
 }
 
 }  // namespace porter::tests

@@ -87,3 +87,18 @@ TEST_CASE("a handler that leaves all as it was is not blamed, and is timed", "[b
   CHECK(stage.notebook.runs[0].seconds >= 0);
   CHECK(stage.notebook.runs[0].seconds < 10);
 }
+
+TEST_CASE("when several handlers ran at the time, each of them is named", "[bus][guard]") {
+  Stage stage;
+  {
+    const bus::OwnerScope scope(plugin("acme.inner"));
+    stage.module.push_signal_handler(Signal::named("inner"), [](Module&) {});
+  }
+  emit_as_plugin(stage, [](Module& module) {
+    std::filesystem::current_path("/");
+    module.emit(Signal::named("inner"));
+  });
+  REQUIRE(stage.notebook.warnings.size() == 1);
+  CHECK_THAT(stage.notebook.warnings[0],
+             Contains("plugin acme.inner 1.0 or plugin acme.careless 1.0 changed the working folder"));
+}

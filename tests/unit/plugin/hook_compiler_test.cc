@@ -148,6 +148,15 @@ TEST_CASE("a ready-made deployment.so is taken as it is, unless there is a sourc
   CHECK(workshop.hook()->origin == plugin::HookOrigin::compiled);
 }
 
+TEST_CASE("a file from the future is compiled and cached like any other", "[hook]") {
+  Workshop workshop;
+  workshop.source(kHook);
+  const auto tomorrow = fs::file_time_type::clock::now() + std::chrono::hours(24);
+  fs::last_write_time(workshop.folder.path() / "root/greeting.h", tomorrow);
+  CHECK(workshop.hook()->origin == plugin::HookOrigin::compiled);
+  CHECK(workshop.hook()->origin == plugin::HookOrigin::cached);
+}
+
 TEST_CASE("two runs at once compile a hook once", "[hook]") {
   Workshop workshop;
   workshop.source(kHook);

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
-#include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/plugin/finder.h"
+#include "tests/support/error_of.h"
 
 namespace porter::tests {
 
@@ -31,16 +31,5 @@ class PluginFolder {
  private:
   base::TemporaryFolder folder_;
 };
-
-// The error that the work ends with.
-template <class Work>
-base::Error error_of(Work&& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error;
-  }
-  return {base::Code::internal, "nothing was thrown"};
-}
 
 }  // namespace porter::tests
