@@ -294,7 +294,7 @@ std::vector<FileNumber> StageCommand::missing() {
                                       path(out.front()), out.size()))
         .hint("does something change the source while it is deployed?");
   second_round_ = true;
-  report_.resent = out.size();
+  report_.resent += out.size();
   return out;
 }
 

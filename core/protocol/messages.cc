@@ -546,7 +546,7 @@ Error to_error(const Failure& failure) {
     default:
       break;
   }
-  error = std::move(error).hint(failure.hint);
+  static_cast<void>(std::move(error).hint(failure.hint));
   for (const std::string& line : failure.trail)
     error.add_trail(line);
   return error;
