@@ -53,9 +53,13 @@ inline std::string read(const fs::path& path) {
 
 inline std::string random_bytes(std::size_t size, unsigned seed) {
   std::mt19937_64 random(seed);
-  std::string out(size, '\0');
-  for (char& c : out)
-    c = static_cast<char>(random());
+  std::string out;
+  out.reserve(size + sizeof(std::uint64_t));
+  while (out.size() < size) {
+    const std::uint64_t word = random();
+    out.append(reinterpret_cast<const char*>(&word), sizeof word);
+  }
+  out.resize(size);
   return out;
 }
 

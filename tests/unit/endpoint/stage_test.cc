@@ -58,11 +58,11 @@ TEST_CASE("exchanges do not depend on the number of files", "[stage]") {
   const base::TemporaryFolder folder;
   const LocalAgent agent;
   std::vector<std::uint64_t> exchanges;
-  for (const int count : {3, 3000}) {
+  for (const int count : {3, 1000}) {
     const fs::path source = folder.path() / ("source" + std::to_string(count));
     const fs::path site = folder.path() / ("site" + std::to_string(count));
     for (int i = 0; i < count; ++i)
-      write(source / std::to_string(i % 50) / std::to_string(i), std::to_string(i));
+      write(source / std::to_string(i % 20) / std::to_string(i), std::to_string(i));
     const sync::Composed composed = compose(source);
     agent->lock(lock_request(site));
     const auto before = agent->traffic().exchanges;
@@ -127,16 +127,16 @@ TEST_CASE("many large files with deltas and many small ones do not wait for each
   const LocalAgent agent;
   agent->lock(lock_request(site));
   // Blocks that all differ make the signatures long: both directions are busy.
-  for (int i = 0; i < 40; ++i)
-    write(source / ("large" + std::to_string(i)), random_bytes(3U << 20U, static_cast<unsigned>(i)));
+  for (int i = 0; i < 20; ++i)
+    write(source / ("large" + std::to_string(i)), random_bytes(1500U << 10U, static_cast<unsigned>(i)));
   deploy(*agent.endpoint, site, "r1", compose(source));
-  for (int i = 0; i < 40; ++i)
-    write(source / ("large" + std::to_string(i)), random_bytes(3U << 20U, static_cast<unsigned>(100 + i)));
-  for (int i = 0; i < 2000; ++i)
+  for (int i = 0; i < 20; ++i)
+    write(source / ("large" + std::to_string(i)), random_bytes(1500U << 10U, static_cast<unsigned>(100 + i)));
+  for (int i = 0; i < 500; ++i)
     write(source / "small" / std::to_string(i), random_bytes(20000, static_cast<unsigned>(i)));
   const protocol::StageReport report = deploy(*agent.endpoint, site, "r2", compose(source));
-  CHECK(report.files_delta == 40);
-  CHECK(report.files_whole == 2000);
+  CHECK(report.files_delta == 20);
+  CHECK(report.files_whole == 500);
   CHECK(listing(source) == listing(site / "current/"));
 }
 
