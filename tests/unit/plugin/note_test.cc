@@ -94,6 +94,21 @@ TEST_CASE("foreign and damaged ELF files are named for what they are", "[note]")
   CHECK_THAT(text_for([](Elf64_Ehdr& h) { h.e_shstrndx = 0xfff0; }), Contains("no porter plugin note"));
 }
 
+TEST_CASE("a segment that ends beyond the file is refused, since loading it would kill the process",
+          "[note]") {
+  const PluginFolder folder;
+  std::string bytes = base::read_file(folder.copy("acme.audit"));
+  Elf64_Ehdr header = {};
+  std::memcpy(&header, bytes.data(), sizeof header);
+  Elf64_Phdr segment = {};
+  std::memcpy(&segment, bytes.data() + header.e_phoff, sizeof segment);
+  REQUIRE(segment.p_type == PT_LOAD);
+  segment.p_filesz = segment.p_memsz = bytes.size() + 1;
+  std::memcpy(bytes.data() + header.e_phoff, &segment, sizeof segment);
+  CHECK_THAT(refusal_of(folder.write("segment.so", bytes)),
+             Contains("truncated: its loaded segment ends at byte " + std::to_string(bytes.size() + 1)));
+}
+
 TEST_CASE("no byte of the headers can make the reader fail in another way", "[note]") {
   const PluginFolder folder;
   const std::string whole = base::read_file(folder.copy("acme.audit"));
