@@ -34,7 +34,8 @@ std::string list_path(const std::string& id) {
 
 // --- the list as lines -------------------------------------------------------------------------------------
 
-constexpr std::string_view kNames[] = {"remove", "remove-folder", "clear-folder", "folder", "put", "meta"};
+constexpr std::string_view kNames[] = {"open-folder", "remove", "remove-folder", "clear-folder",
+                                       "folder",      "put",    "meta"};
 
 Record to_record(const Operation& op) {
   Record record;
@@ -78,10 +79,14 @@ void remove_folder(const SiteFolders& site, const Operation& op) {
         fmt::format("{}: a file is wanted here, and the folder holds files that porter did not put there",
                     site.root.label(op.path)))
         .hint("move them away, or rename the file");
+  if (!gone) site.root.set_mode(op.path, op.old_mode & 07777U);
 }
 
 void apply(const SiteFolders& site, const std::string& id, const Operation& op) {
   switch (op.what) {
+    case Operate::open_folder:
+      site.root.set_mode(op.path, op.mode);
+      break;
     case Operate::remove:
       site.root.rename(op.path, kept(id, op.slot));
       break;
@@ -128,16 +133,30 @@ void undo(const SiteFolders& site, const std::string& id, const Operation& op) {
     case Operate::put:
       undo_put(site, id, op);
       break;
+    case Operate::open_folder:
     case Operate::meta:
-      break;  // at the end, when nothing below changes any more
+      break;  // open_all before, undo_metas when nothing below changes any more
+  }
+}
+
+// Folders whose owner may not write to them get their modes back in the end.
+void open_all(const SiteFolders& site, const std::vector<Operation>& operations) {
+  std::set<std::string> folders;
+  for (const Operation& op : operations) {
+    if (op.what == Operate::open_folder || op.what == Operate::meta) folders.insert(op.path);
+  }
+  for (const std::string& path : folders) {
+    const std::optional<struct stat> now = site.root.look(path);
+    if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U)
+      site.root.set_mode(path, (now->st_mode & 07777U) | 0700U);
   }
 }
 
 void undo_metas(const SiteFolders& site, const std::vector<Operation>& operations) {
   std::vector<const Operation*> folders;
   for (const Operation& op : operations) {
-    const bool folder =
-        op.what == Operate::meta || op.what == Operate::remove_folder || op.what == Operate::clear_folder;
+    const bool folder = op.what == Operate::open_folder || op.what == Operate::meta ||
+                        op.what == Operate::remove_folder || op.what == Operate::clear_folder;
     // A folder that the switch made has no old mode.
     if (folder && op.old_mode != 0) folders.push_back(&op);
   }
@@ -201,6 +220,7 @@ void apply_switch(const SiteFolders& site, const std::string& id, const std::vec
 
 void undo_switch(const SiteFolders& site, const std::string& id) {
   const std::vector<Operation> operations = read_operations(site, id);
+  open_all(site, operations);
   for (auto op = operations.rbegin(); op != operations.rend(); ++op) {
     reach("inplace: before undoing");
     undo(site, id, *op);

@@ -15,6 +15,7 @@
 namespace porter::agent {
 
 enum class Operate : std::uint8_t {
+  open_folder,    // its owner may write to it while the switch is on; meta closes it again
   remove,         // a file or link of ours that is not wanted: renamed into undo/
   remove_folder,  // only if empty then
   clear_folder,   // the same for a folder in whose place a file is wanted: it must be empty then
@@ -29,10 +30,10 @@ struct Operation {
   std::string slot;         // put: in staging/<id>; put, remove: in undo/<id>
   std::uint64_t inode = 0;  // put: of the staged file
   bool existed = false;     // put: something has the name already
-  std::uint32_t mode = 0;   // meta: wanted
+  std::uint32_t mode = 0;   // meta: wanted; open_folder: for the time being
   std::int64_t mtime_ns = 0;
   bool timed = false;          // meta: whether mtime_ns is to be set
-  std::uint32_t old_mode = 0;  // meta, remove_folder, clear_folder
+  std::uint32_t old_mode = 0;  // of folders that were there, with the bits of their kind
   std::int64_t old_mtime_ns = 0;
 };
 

@@ -25,7 +25,7 @@ std::vector<Present> listed_entries(const sync::Tree& tree) {
   std::vector<Present> all;
   for (const sync::Folder& folder : tree.folders) {
     for (const sync::Entry& entry : folder.entries)
-      all.push_back({join_path(folder.path, entry.name), entry.kind == Kind::folder});
+      all.push_back({sync::join_path(folder.path, entry.name), entry.kind == Kind::folder});
   }
   return all;
 }
@@ -39,7 +39,7 @@ std::vector<Present> all_entries(const Beneath& root) {
     waiting.pop_back();
     for (const FolderEntry& entry : root.list(path)) {
       if (path.empty() && entry.name == kPorter) continue;
-      const std::string below = join_path(path, entry.name);
+      const std::string below = sync::join_path(path, entry.name);
       all.push_back({below, entry.kind == EntryKind::folder});
       if (all.back().folder) waiting.push_back(below);
     }
@@ -60,16 +60,17 @@ class Planner {
     }
     for (const sync::Folder& folder : wanted_.folders) {
       for (const sync::Entry& entry : folder.entries) {
-        if (entry.kind != Kind::folder) want_file(join_path(folder.path, entry.name));
+        if (entry.kind != Kind::folder) want_file(sync::join_path(folder.path, entry.name));
       }
     }
+    open_parents();
     // Deeper paths first: "a/b" is greater than "a".
     const auto deeper = [](const Operation& a, const Operation& b) { return a.path > b.path; };
     for (std::vector<Operation>* folders : {&early_folders_, &late_folders_, &metas_})
       std::sort(folders->begin(), folders->end(), deeper);
     std::vector<Operation> all;
     for (std::vector<Operation>* part :
-         {&early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_, &metas_})
+         {&opens_, &early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_, &metas_})
       std::move(part->begin(), part->end(), std::back_inserter(all));
     return all;
   }
@@ -148,6 +149,38 @@ class Planner {
     puts_.push_back(std::move(op));
   }
 
+  // Folders that their owner may not change are opened for the switch, and closed by a meta of their own.
+  void open_parents() {
+    std::set<std::string> parents;
+    for (const std::vector<Operation>* part :
+         {&early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_}) {
+      for (const Operation& op : *part) {
+        const std::size_t slash = op.path.rfind('/');
+        if (slash != std::string::npos) parents.insert(op.path.substr(0, slash));
+      }
+    }
+    for (const std::string& path : parents) {
+      const std::optional<struct stat> now = look_if_reachable(path);
+      if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U) open_parent(path, *now);
+    }
+  }
+
+  void open_parent(const std::string& path, const struct stat& now) {
+    Operation op;
+    op.what = Operate::open_folder;
+    op.path = path;
+    op.mode = (now.st_mode & 07777U) | 0700U;
+    op.old_mode = now.st_mode;
+    op.old_mtime_ns = mtime_ns(now);
+    opens_.push_back(op);
+    const bool closed =
+        std::any_of(metas_.begin(), metas_.end(), [&](const Operation& m) { return m.path == path; });
+    if (closed || removed_.count(path) != 0) return;
+    op.what = Operate::meta;
+    op.mode = now.st_mode & 07777U;
+    metas_.push_back(std::move(op));
+  }
+
   // Below something that is replaced by a file, nothing of the new tree stands; lstat on the way may meet a
   // file or a link of the old one.
   std::optional<struct stat> look(const std::string& path) const {
@@ -179,7 +212,7 @@ class Planner {
   const sync::Tree& wanted_;
   Unknown unknown_;
   std::set<std::string> removed_;
-  std::vector<Operation> early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
+  std::vector<Operation> opens_, early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
 };
 
 }  // namespace

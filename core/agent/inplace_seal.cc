@@ -53,7 +53,7 @@ void restamp(const SiteFolders& site, const std::string& id, const std::set<std:
   for (sync::Folder& folder : seal->tree.folders) {
     for (Entry& entry : folder.entries) {
       if (entry.kind != Kind::file) continue;
-      const std::string path = join_path(folder.path, entry.name);
+      const std::string path = sync::join_path(folder.path, entry.name);
       if (moved.count(path) == 0) continue;
       const std::optional<struct stat> info = site.root.look(path);
       if (!info || !S_ISREG(info->st_mode)) continue;
@@ -84,7 +84,7 @@ sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
     sync::Folder copy = folder;
     copy.entries.clear();
     for (const Entry& entry : folder.entries) {
-      const std::string path = join_path(folder.path, entry.name);
+      const std::string path = sync::join_path(folder.path, entry.name);
       std::optional<Entry> now = read_entry(root, path, entry);
       if (!now) continue;
       if (now->kind == Kind::folder) folders.insert(path);

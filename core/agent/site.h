@@ -15,7 +15,6 @@
 //     staging/<id>    mark of a release that is not committed yet; layout inplace: the changed files
 //     undo/<id>/      layout inplace: what that activation replaced, and its list of operations
 //     trash/          what is being removed
-//     displaced-<id>  a foreign `current` on its way aside
 //     history         one line a commit or revert
 //     tmp-…           files being written
 //

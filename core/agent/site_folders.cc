@@ -215,7 +215,10 @@ void SiteFolders::remove_release(const std::string& id) const {
 }
 
 void SiteFolders::remove_tree(const std::string& path) const {
-  if (!root.exists(path)) return;
+  const std::optional<struct stat> info = root.look(path);
+  if (!info) return;
+  // Moving a folder elsewhere changes its "..", which its owner must be allowed to.
+  if (S_ISDIR(info->st_mode)) root.set_mode(path, 0700);
   // Leftovers in trash/ may have any name.
   for (int number = 0;; ++number) {
     const std::string name = fmt::format(".porter/trash/{}", number);

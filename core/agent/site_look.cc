@@ -58,7 +58,7 @@ class DriftFinder {
       // A link where a folder was: all below is gone.
     }
     for (const sync::Entry& entry : folder.entries) {
-      const std::string path = join_path(folder.path, entry.name);
+      const std::string path = sync::join_path(folder.path, entry.name);
       const std::optional<struct stat> now = held ? held->look(entry.name) : std::nullopt;
       if (!now)
         note(drift_.missing, path);

@@ -21,24 +21,6 @@ void remove_temporary_files(const SiteFolders& site) {
   }
 }
 
-// A foreign `current` that was swapped with our link, but did not get its name yet. When it is still our
-// link, the swap did not happen.
-void name_displaced(const SiteFolders& site) {
-  constexpr std::string_view kPrefix = "displaced-";
-  for (const FolderEntry& entry : site.porter.list()) {
-    if (entry.name.substr(0, kPrefix.size()) != kPrefix) continue;
-    const std::string here = ".porter/" + entry.name;
-    const std::string id = entry.name.substr(kPrefix.size());
-    if (site.root.link_target(here) == "releases/" + id) {
-      site.root.remove_file(here);
-      continue;
-    }
-    const std::optional<Journal> journal = read_journal(site.porter);
-    const bool named = journal && journal->id == id && !journal->aside.empty();
-    site.root.rename(here, named ? journal->aside : "current.before-porter-" + id, Replace::no);
-  }
-}
-
 // An activation that did not get as far as the live name never was. Nor was one whose revert got as far as
 // giving the name back.
 void settle_activation(const SiteFolders& site, const std::string& keep_release) {
@@ -87,7 +69,6 @@ void remove_old_undo(const SiteFolders& site) {
 void settle_leftovers(const SiteFolders& site, const std::string& keep_release) {
   reach("settle: begin");
   remove_temporary_files(site);
-  name_displaced(site);
   settle_activation(site, keep_release);
   remove_stages(site, keep_release);
   remove_empty_seals(site);

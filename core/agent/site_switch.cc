@@ -24,18 +24,14 @@ void put_aside(const SiteFolders& site, const Journal& journal) {
     reach("aside: link copied");
     return;  // our link then replaces it by rename
   }
-  const std::string displaced = ".porter/displaced-" + journal.id;
-  site.root.make_link(displaced, release_link(journal.id));
+  site.root.make_link(journal.aside, release_link(journal.id));
   reach("aside: before swap");
   // Where the file system cannot swap, there is a moment without `current`.
-  if (site.root.exchange(displaced, "current")) {
-    reach("aside: swapped");
-    site.root.rename(displaced, journal.aside, Replace::no);
-  } else {
-    site.root.remove_file(displaced);
+  if (!site.root.exchange(journal.aside, "current")) {
+    site.root.remove_file(journal.aside);
     site.root.rename("current", journal.aside, Replace::no);
   }
-  reach("aside: named");
+  reach("aside: swapped");
 }
 
 // The way back of put_aside.
@@ -83,7 +79,7 @@ void activate_release(const SiteFolders& site, const Journal& journal, Adopt ado
 
 void revert_release(const SiteFolders& site, const Journal& journal) {
   const bool live = site.live() == journal.id;
-  // Left by a way back that was interrupted after its swap, or by a put_aside before its rename.
+  // Left by a way back that was interrupted after its swap, or by a put_aside before its own.
   const bool aside = !journal.aside.empty() && site.root.exists(journal.aside);
   if (aside && site.root.link_target(journal.aside) == release_link(journal.id)) {
     site.root.remove_file(journal.aside);

@@ -9,6 +9,7 @@
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/sync/compose.h"
 
 namespace porter::agent {
 
@@ -39,17 +40,21 @@ template <class Visit>
 void for_each_entry(const sync::Tree& tree, sync::Kind kind, Visit visit) {
   for (const sync::Folder& folder : tree.folders) {
     for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == kind) visit(join_path(folder.path, entry.name), entry);
+      if (entry.kind == kind) visit(sync::join_path(folder.path, entry.name), entry);
     }
   }
 }
 
-}  // namespace
-
-std::string join_path(std::string_view folder, std::string_view name) {
-  if (folder.empty()) return std::string(name);
-  return std::string(folder).append("/").append(name);
+// Moving a folder elsewhere changes its "..", which its owner must be allowed to.
+void move_entry(const Beneath& root, const std::string& from, const std::string& to,
+                const struct stat& info) {
+  const bool closed = S_ISDIR(info.st_mode) && (info.st_mode & 0700U) != 0700U;
+  if (closed) root.set_mode(from, (info.st_mode & 07777U) | 0700U);
+  root.rename(from, to, Replace::no);
+  if (closed) root.set_mode(to, info.st_mode & 07777U);
 }
+
+}  // namespace
 
 std::string slot_name(const sync::Tree& tree, std::string_view path) {
   const std::optional<Position> at = locate(tree, path);
@@ -159,15 +164,12 @@ void Stage::seed_shared(const std::string& path) {
     if (site.root.exists(shared))
       site.remove_tree(staged);
     else
-      site.root.rename(staged, shared, Replace::no);
+      move_entry(site.root, staged, shared, *info);
     reach("shared: moved");
     parts_->seeded = true;
   }
   if (parts_->tree.exists(path)) return;
-  std::string up = "../..";
-  for (const char c : path)
-    up += c == '/' ? "/.." : "";
-  parts_->tree.make_link(path, up + "/" + shared);
+  parts_->tree.make_link(path, sync::shared_link_target(path));
   reach("shared: linked");
 }
 

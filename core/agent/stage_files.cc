@@ -108,7 +108,7 @@ class Cloner {
     for (const sync::Folder& folder : parts_.base->tree.folders) {
       for (const sync::Entry& entry : folder.entries) {
         if (entry.kind == sync::Kind::file)
-          by_digest_.emplace(entry.digest, join_path(folder.path, entry.name));
+          by_digest_.emplace(entry.digest, sync::join_path(folder.path, entry.name));
       }
     }
   }
@@ -146,7 +146,7 @@ std::vector<std::string> Stage::clone_same() {
   std::vector<std::string> paths;
   for (const sync::Folder& folder : parts_->wanted.folders) {
     for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == sync::Kind::file) paths.push_back(join_path(folder.path, entry.name));
+      if (entry.kind == sync::Kind::file) paths.push_back(sync::join_path(folder.path, entry.name));
     }
   }
   return clone_same(paths);

@@ -39,9 +39,6 @@ struct StageParts {
 // The flat name of an entry of an inplace stage; both stage and activation find it from the same tree.
 std::string slot_name(const sync::Tree& tree, std::string_view path);
 
-// "" and "a" give "a".
-std::string join_path(std::string_view folder, std::string_view name);
-
 sync::Stamp stamp_of(const struct stat& info);
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);

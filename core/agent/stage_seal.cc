@@ -52,7 +52,7 @@ std::vector<std::string> files_and_folders(const sync::Tree& tree) {
   std::vector<std::string> paths;
   for (const sync::Folder& folder : tree.folders) {
     for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == sync::Kind::file) paths.push_back(join_path(folder.path, entry.name));
+      if (entry.kind == sync::Kind::file) paths.push_back(sync::join_path(folder.path, entry.name));
     }
   }
   for (auto folder = tree.folders.rbegin(); folder != tree.folders.rend(); ++folder)

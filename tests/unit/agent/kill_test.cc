@@ -104,6 +104,7 @@ struct Outcomes {
 // Deploys r1, is killed at the n-th moment of deploying r2, and looks at what the next run finds; for every
 // n.
 Outcomes kill_everywhere(Layout layout, const std::function<void(Site&)>& second, const Listing& goal) {
+  const OrdinaryUser user;
   Outcomes outcomes;
   const TemporaryFolder model;
   {
@@ -183,6 +184,7 @@ TEST_CASE("killed at any moment of going back, the site is the old or the new re
 
 TEST_CASE("killed at any moment of the first deploy, nothing or the release is live") {
   for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    const OrdinaryUser user;
     int kills = 0;
     for (int n = 1;; ++n) {
       CAPTURE(n);
@@ -209,6 +211,7 @@ TEST_CASE("killed at any moment of the first deploy, nothing or the release is l
 }
 
 TEST_CASE("killed at any moment of pruning, every release that is listed is whole") {
+  const OrdinaryUser user;
   const TemporaryFolder model;
   {
     Site site = Site::open(model.path() / "site", Layout::releases, Durability::none);

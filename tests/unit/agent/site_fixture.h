@@ -142,6 +142,28 @@ inline void deploy(Site& site, const std::string& id, const Wants& wants, unsign
   site.commit(id, keep);
 }
 
+// While it lives, root works as an ordinary user, whom folders without "w" stop. Does nothing for others, and
+// where such a user may not use the folder for temporary files.
+class OrdinaryUser {
+ public:
+  OrdinaryUser() {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() != 0 || ::seteuid(kNobody) != 0) return;
+    dropped_ = true;
+    if (::eaccess(fs::temp_directory_path().c_str(), W_OK | X_OK) != 0) restore();
+  }
+  ~OrdinaryUser() { restore(); }
+  OrdinaryUser(const OrdinaryUser&) = delete;
+  OrdinaryUser& operator=(const OrdinaryUser&) = delete;
+
+ private:
+  void restore() {
+    if (dropped_ && ::seteuid(0) != 0) std::abort();
+    dropped_ = false;
+  }
+  bool dropped_ = false;
+};
+
 inline base::Code code_of(const std::function<void()>& work) {
   try {
     work();

@@ -256,6 +256,40 @@ TEST_CASE("a foreign folder is refused with a hint, and adopted when told so") {
   }
 }
 
+TEST_CASE("folders that nobody may write are released, replaced, shared and removed all the same") {
+  const OrdinaryUser user;
+  const TemporaryFolder temporary;
+  const Wants closed = {{"seed", folder(0555)},
+                        {"seed/a", file("x", 0444)},
+                        {"b", folder(0500)},
+                        {"b/c", folder(0500)},
+                        {"b/c/d", file("y", 0400)}};
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    Site site = Site::open(temporary.path() / (layout == Layout::inplace ? "i" : "r"), layout);
+    site.prepare(options());
+    deploy(site, "r1", closed);
+    CHECK(list_folder(site.live_path() + "/") == listing_of(closed));
+    if (layout == Layout::releases) site.prepare_shared({"seed"});
+    Stage next = site.begin_stage("r2", "run2");
+    Wants changed = closed;
+    changed["b/c/d"] = file("z", 0400);
+    changed["b/c/e"] = file("new", 0444);
+    fill(next, changed);
+    if (layout == Layout::releases) next.seed_shared("seed");
+    next.seal({});
+    site.activate("r2", "run2");
+    CHECK(base::read_file(site.live_path() + "/b/c/e") == "new");
+    CHECK(base::read_file(site.live_path() + "/seed/a") == "x");
+    CHECK((Beneath::open(site.live_path()).look("b/c")->st_mode & 07777U) == 0500);
+    site.revert("r2");
+    CHECK(list_folder(site.live_path() + "/") == listing_of(closed));
+    for (const char* id : {"r3", "r4", "r5"})
+      deploy(site, id, {{"only", file("this")}}, 1);
+    CHECK(list_folder(site.live_path() + "/") == listing_of({{"only", file("this")}}));
+    CHECK_FALSE(fs::exists(site.path() + "/releases/r1"));
+  }
+}
+
 TEST_CASE("a foreign link named current is adopted and kept under another name") {
   const TemporaryFolder temporary;
   const std::string path = site_path(temporary);
