@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kRoom = 8U << 20U;
 constexpr auto kGrace = 8s;
 constexpr int kExitHard = 4;
+constexpr int kStep = 250;  // milliseconds
 
 bool hung_up(int fd) {
   pollfd wait{fd, POLLRDHUP, 0};
@@ -51,14 +52,15 @@ std::optional<protocol::Frame> Input::next() {
 
 // False when the stream ended or nothing came for too long.
 bool Input::wait_for_bytes() {
-  const auto deadline = base::Deadline::in(idle_.load());
+  const auto since = std::chrono::steady_clock::now();
   for (;;) {
+    // In steps, since the greeting shortens or lengthens the deadline while we wait here.
     std::array<pollfd, 2> fds = {pollfd{fd_, POLLIN, 0}, pollfd{stop_.descriptor(), POLLIN, 0}};
-    const int ready = ::poll(fds.data(), fds.size(), deadline.poll_timeout());
+    const int ready = ::poll(fds.data(), fds.size(), kStep);
     if (fds[1].revents != 0) return false;
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
-    if (deadline.passed()) return false;
+    if (std::chrono::steady_clock::now() - since > idle_.load()) return false;
   }
 }
 

@@ -173,8 +173,10 @@ std::string AgentEndpoint::read_file(const std::string& path, std::uint64_t limi
       const protocol::Piece piece = wire_->expect<protocol::FileData>().piece;
       content += piece.bytes;
       if (content.size() > limit)
-        throw Error(Code::protocol,
-                    fmt::format("{}: more than the {} bytes that were asked for", path, limit));
+        wire_->guard([&] {
+          throw Error(Code::protocol,
+                      fmt::format("{}: more than the {} bytes that were asked for", path, limit));
+        });
       if (piece.last) return content;
     }
   });

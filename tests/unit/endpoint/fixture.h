@@ -39,8 +39,10 @@ struct LocalAgent {
   endpoint::Endpoint* operator->() const { return endpoint.get(); }
 };
 
+// Refuses to write through a link: what it leads to is not this test's.
 inline void write(const fs::path& path, std::string_view content) {
   fs::create_directories(path.parent_path());
+  REQUIRE_FALSE(fs::is_symlink(path));
   std::ofstream(path, std::ios::binary | std::ios::trunc)
       .write(content.data(), static_cast<std::streamsize>(content.size()));
 }

@@ -1,6 +1,5 @@
 #include <dlfcn.h>
 
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -30,12 +29,8 @@ const porter_plugin_entry_v1& entry() {
 
 // One instance of the plugin, as one run has it.
 struct Instance {
-  std::array<char, 256> reason{};
-  void* raw = entry().create(reason.data(), static_cast<std::uint32_t>(reason.size()));
-  Instance() {
-    INFO(reason.data());
-    REQUIRE(raw != nullptr);
-  }
+  void* raw = entry().create();
+  Instance() { REQUIRE(raw != nullptr); }
   ~Instance() { entry().destroy(raw); }
   porter::Plugin& operator*() const { return *static_cast<porter::Plugin*>(raw); }
 };
