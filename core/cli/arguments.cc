@@ -39,6 +39,11 @@ class Parser {
   }
 
   Invocation parse(std::vector<std::string> arguments) {
+    // What follows -- is somebody else's command line; CLI11 would look for flags of ours in it.
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    std::vector<std::string> foreign;
+    if (dashes != arguments.end()) foreign.assign(dashes + 1, arguments.end());
+    arguments.erase(dashes, arguments.end());
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants it
     try {
       app_.parse(std::move(arguments));
@@ -49,7 +54,7 @@ class Parser {
     }
     if (version_) return text(fmt::format("porter-admin {}", kVersion));
     if (out_.command == Command::none) return text(help_of(app_));
-    return finish();
+    return finish(std::move(foreign));
   }
 
  private:
@@ -60,14 +65,14 @@ class Parser {
   }
 
   // The help of the innermost command that was named.
-  static std::string help_of(const CLI::App& app) {
-    const CLI::App* shown = &app;
-    for (;;) {
-      const std::vector<CLI::App*> chosen = const_cast<CLI::App*>(shown)->get_subcommands();
-      if (chosen.empty())
-        return const_cast<CLI::App*>(shown)->help(shown->get_parent() == nullptr ? "" : shown->get_name());
-      shown = chosen.front();
+  static std::string help_of(CLI::App& app) {
+    CLI::App* shown = &app;
+    std::string before;
+    while (!shown->get_subcommands().empty()) {
+      before += (before.empty() ? "" : " ") + shown->get_name();
+      shown = shown->get_subcommands().front();
     }
+    return shown->help(before);
   }
 
   CLI::App* command(const std::string& name, const std::string& help, Command which,
@@ -141,7 +146,7 @@ class Parser {
     CLI::App* run = command("run", "run a program on hosts: run --host NAME -- CMD ARG…", Command::run);
     add_targets(run);
     add_talk(run);
-    run->add_option("command", out_.request.command, "the program and its arguments, after --")->required();
+    run->add_option("command", out_.request.command, "the program and its arguments, after --");
     run->footer(kExitCodes);
   }
 
@@ -175,8 +180,13 @@ class Parser {
     explain->add_option("key", out_.name, "keep_releases, module.path, plugin:NAME, …")->required();
   }
 
-  Invocation finish() {
+  Invocation finish(std::vector<std::string> foreign) {
     engine::Request& request = out_.request;
+    std::vector<std::string>& words = out_.command == Command::run ? request.command : request.modules;
+    words.insert(words.end(), foreign.begin(), foreign.end());
+    if (out_.command == Command::run && words.empty()) {
+      throw base::Error(base::Code::usage, "run: no program was given").hint("porter-admin run --host NAME -- CMD ARG…");
+    }
     request.with_dependencies = !no_dependencies_;
     request.force = base::comma_list(force_names_);
     request.force_all = force_->count() > 0 && request.force.empty();

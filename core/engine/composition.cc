@@ -150,13 +150,7 @@ std::string skip_key(const Deployment& deployment, const std::string& config) {
   add(base::to_hex(deployment.composed->tree.root_digest()));
   add(config);
   add(deployment.module->handlers_key);
-  for (const auto& [section, options] : deployment.settings->effective()) {
-    for (const auto& [option, text] : options) {
-      add(section);
-      add(option);
-      add(text);
-    }
-  }
+  add(base::to_hex(deployment.settings->digest()));
   return base::to_hex(hash.finish());
 }
 

@@ -179,7 +179,7 @@ void load_project(Run& run) {
   settings::ProjectFiles files = settings::read_project_files(run.request.directory, run.around.world);
   PluginCatalog catalog(run.around.world, files.plugin_folders, run.request.plugin_path);
   run.project = settings::make_project(std::move(files), catalog.schemas());
-  catalog.check(run.project.plugins);
+  if (run.request.action == Action::deploy) catalog.check(run.project.plugins);
   if (!run.request.config.empty()) settings::check_config(run.project, run.request.config);
 }
 

@@ -56,11 +56,9 @@ class SendPickedVersions : public Plugin {
 
 PORTER_PLUGIN(::porter::sendpickedversions::SendPickedVersions, "porter.plugins.sendpickedversions", "0.1.0",
               "reports the versions that now run on each host to an inventory")
-// clang-format off: it would put blanks around the hyphens of a name.
-PORTER_OPTION(buildoutname, text, "", "the name of the installation (default: the module's folder)")
-PORTER_OPTION(send - data - url, url, "", "where reports go: http, https or file; empty prints them")
-PORTER_OPTION(whiskers - url, url, "", "older name of send-data-url")
-// clang-format on
+PORTER_OPTION("buildoutname", text, "", "the name of the installation (default: the module's folder)")
+PORTER_OPTION("send-data-url", url, "", "where reports go: http, https or file; empty prints them")
+PORTER_OPTION("whiskers-url", url, "", "older name of send-data-url")
 PORTER_NEEDS("porter.Context/1")
 PORTER_NEEDS("porter.Target/1")
 PORTER_NEEDS("porter.Log/1")

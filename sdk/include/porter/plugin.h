@@ -3,7 +3,7 @@
 //
 //   class Crontab : public porter::Plugin { … };
 //   PORTER_PLUGIN(Crontab, "acme.crontab", "1.0", "keeps the crontab in step")
-//   PORTER_OPTION(file, text, "", "the file in the module's crontab folder")
+//   PORTER_OPTION("file", text, "", "the file in the module's crontab folder")
 //   PORTER_ARGUMENT("update-crontab", flag, "install the crontab on this deploy")
 //
 // and, for a module's hook, deployment.cpp:
@@ -89,11 +89,11 @@ inline void write_reason(const char* text, char* reason, std::uint32_t room) noe
 // PORTER_PLUGIN(Class, "dotted.name", "version", "one line on what it does"): once per shared object.
 #define PORTER_PLUGIN(Class, name, version, summary) PORTER_ENTRY("plugin", Class, name, version, summary)
 
-// PORTER_OPTION(name, type, "default", "help"): an option of [plugin:NAME]; type is a porter::OptionType.
+// PORTER_OPTION("name", type, "default", "help"): an option of [plugin:NAME]; type is a porter::OptionType.
 // Fields are separated by the unit separator, which no help text holds.
 #define PORTER_OPTION(option, type, default_text, help)                                            \
   static_assert(::porter::OptionType::type == ::porter::OptionType::type, "a porter::OptionType"); \
-  PORTER_NOTE("option=" #option "\x1f" #type "\x1f" default_text "\x1f" help)
+  PORTER_NOTE("option=" option "\x1f" #type "\x1f" default_text "\x1f" help)
 
 // PORTER_ARGUMENT("flag-name", type, "help"): an argument of `porter-admin deploy`; type is a
 // porter::ArgumentType.

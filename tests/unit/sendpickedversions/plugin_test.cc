@@ -1,5 +1,6 @@
 #include <dlfcn.h>
 
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -29,8 +30,12 @@ const porter_plugin_entry_v1& entry() {
 
 // One instance of the plugin, as one run has it.
 struct Instance {
-  void* raw = entry().create();
-  Instance() { REQUIRE(raw != nullptr); }
+  std::array<char, 256> reason{};
+  void* raw = entry().create(reason.data(), static_cast<std::uint32_t>(reason.size()));
+  Instance() {
+    INFO(reason.data());
+    REQUIRE(raw != nullptr);
+  }
   ~Instance() { entry().destroy(raw); }
   porter::Plugin& operator*() const { return *static_cast<porter::Plugin*>(raw); }
 };
