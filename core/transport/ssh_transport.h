@@ -27,10 +27,10 @@ class SshLoops {
   SshLoops& operator=(const SshLoops&) = delete;
 
   // The loop with the fewest connections.
-  IoLoop& pick();
+  std::shared_ptr<IoLoop> pick();
 
  private:
-  std::vector<std::unique_ptr<IoLoop>> loops_;
+  std::vector<std::shared_ptr<IoLoop>> loops_;
 };
 
 // Connects, checks the host key, logs in. Blocks the calling thread; any number of threads may connect at

@@ -115,10 +115,18 @@ std::vector<pid_t> children_of(pid_t parent) {
   return found;
 }
 
-void signal_tree(pid_t root, int signal) {
-  ::kill(root, signal);
+void collect_tree(pid_t root, std::vector<pid_t>& tree) {
+  tree.push_back(root);
   for (const pid_t child : children_of(root))
-    signal_tree(child, signal);
+    collect_tree(child, tree);
+}
+
+// Collected first: the children of a killed process are no longer its children.
+void signal_tree(pid_t root, int signal) {
+  std::vector<pid_t> tree;
+  collect_tree(root, tree);
+  for (const pid_t pid : tree)
+    ::kill(pid, signal);
 }
 
 }  // namespace

@@ -1,0 +1,233 @@
+#include "core/transport/ssh_stream.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "core/base/text.h"
+
+namespace porter::transport {
+namespace {
+
+// Each write is at least one packet and one flush: many small ones cost seven times as much as 32 KiB at a
+// time.
+constexpr std::size_t largest_write = 128U << 10U;
+// What one stream may move before the others on the loop have their turn.
+constexpr std::size_t fair_share = 1U << 20U;
+
+// "KILL" to 9, as this system counts; -1 for a name it does not know.
+int signal_number(std::string_view name) {
+  for (int number = 1; number < NSIG; ++number) {
+    const char* known = ::sigabbrev_np(number);
+    if (known != nullptr && name == known) return number;
+  }
+  return -1;
+}
+
+}  // namespace
+
+SshStream::SshStream(IoLoop& loop, ssh_session session, std::string where, StreamRequest request,
+                     base::UniqueFd local, std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending,
+                     std::function<void()> turn)
+    : loop_(loop),
+      session_(session),
+      where_(std::move(where)),
+      request_(std::move(request)),
+      local_(std::move(local)),
+      errors_(std::move(errors)),
+      ending_(std::move(ending)),
+      turn_(std::move(turn)),
+      channel_(::ssh_channel_new(session)) {
+  if (channel_ == nullptr)
+    throw base::Error(base::Code::unreachable, fmt::format("{}: no new channel", where_));
+  base::set_nonblocking(local_.get());
+  callbacks_.userdata = this;
+  callbacks_.channel_exit_status_function = on_exit_status;
+  callbacks_.channel_exit_signal_function = on_exit_signal;
+  callbacks_.channel_close_function = on_close;
+  ssh_callbacks_init(&callbacks_);
+  ::ssh_set_channel_callbacks(channel_, &callbacks_);
+}
+
+SshStream::~SshStream() {
+  ending_->fail(base::Error(base::Code::remote, fmt::format("{}: given up before it ended", where_)));
+  loop_.forget(local_.get());
+  ::ssh_remove_channel_callbacks(channel_, &callbacks_);
+  if (::ssh_channel_is_open(channel_) != 0) ::ssh_channel_close(channel_);
+  ::ssh_channel_free(channel_);
+}
+
+void SshStream::on_exit_status(ssh_session, ssh_channel, int status, void* self) {
+  static_cast<SshStream*>(self)->exit_ = ExitStatus{status, 0};
+}
+
+void SshStream::on_exit_signal(ssh_session, ssh_channel, const char* name, int, const char*, const char*,
+                               void* self) {
+  static_cast<SshStream*>(self)->exit_ = ExitStatus{-1, signal_number(name != nullptr ? name : "")};
+}
+
+void SshStream::on_close(ssh_session, ssh_channel, void* self) {
+  static_cast<SshStream*>(self)->remote_closed_ = true;
+}
+
+void SshStream::ready(std::uint32_t epoll_events) {
+  if ((epoll_events & (EPOLLHUP | EPOLLERR)) != 0) {
+    hung_up_ = true;  // reported for ever: from here on the connection's turns do the rest
+    loop_.forget(local_.get());
+  }
+  const std::function<void()> turn = turn_;  // which may be the end of this object
+  turn();
+}
+
+SshStream::Progress SshStream::advance() {
+  if (state_ == State::opening) open();
+  if (state_ == State::requesting) request();
+  if (refused_) return Progress::done;
+  if (state_ == State::opening) return Progress::idle;
+  // Also while the request is under way: the far end takes things in order, so the first bytes may follow at
+  // once.
+  const bool pushed = push();
+  const bool pulled = pull();
+  const Progress progress = finish();
+  if (progress == Progress::done) return progress;
+  update_interest();
+  return pushed || pulled ? Progress::more : Progress::idle;
+}
+
+void SshStream::open() {
+  const int answer = request_.command.empty() ? ::ssh_channel_open_forward(channel_, request_.host.c_str(),
+                                                                           request_.port, "127.0.0.1", 0)
+                                              : ::ssh_channel_open_session(channel_);
+  if (answer == SSH_AGAIN) return;
+  if (answer != SSH_OK) {
+    const std::string what = request_.command.empty()
+                                 ? fmt::format("cannot reach {}:{} from there", request_.host, request_.port)
+                                 : "no new session";
+    return refuse(what, base::Code::unreachable);
+  }
+  state_ = request_.command.empty() ? State::running : State::requesting;
+}
+
+void SshStream::request() {
+  const int answer = ::ssh_channel_request_exec(channel_, request_.command.c_str());
+  if (answer == SSH_AGAIN) return;
+  if (answer != SSH_OK) return refuse("no program can be started", base::Code::remote);
+  state_ = State::running;
+}
+
+void SshStream::refuse(std::string_view what, base::Code code) {
+  refused_ = true;
+  ending_->fail(
+      base::Error(code, fmt::format("{}: {}: {}", where_, what, base::printable(::ssh_get_error(session_)))));
+}
+
+bool SshStream::writable() const {
+  return ::ssh_channel_window_size(channel_) > 0 && (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0;
+}
+
+// Socket to channel. True when it stopped only to be fair.
+bool SshStream::push() {
+  std::size_t moved = 0;
+  while (!eof_sent_ && !remote_closed_ && moved < fair_share) {
+    if (to_remote_.empty() && local_eof_) {
+      ::ssh_channel_send_eof(channel_);
+      eof_sent_ = true;
+      return false;
+    }
+    if (!writable()) return false;
+    if (to_remote_.empty()) {
+      const std::size_t most = std::min<std::size_t>(largest_write, ::ssh_channel_window_size(channel_));
+      const ssize_t got = ::recv(local_.get(), loop_.scratch().data(), most, MSG_DONTWAIT);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+      local_eof_ = got <= 0;
+      if (local_eof_) continue;
+      to_remote_.assign(loop_.scratch().data(), static_cast<std::size_t>(got));
+    }
+    const int put =
+        ::ssh_channel_write(channel_, to_remote_.data(), static_cast<std::uint32_t>(to_remote_.size()));
+    if (put <= 0)
+      return false;  // new keys are being exchanged, or the connection is gone: the next turn will tell
+    moved += static_cast<std::size_t>(put);
+    to_remote_.erase(0, static_cast<std::size_t>(put));
+  }
+  return moved >= fair_share;
+}
+
+// Hands `to_local_` to the socket; false when some of it has to wait.
+bool SshStream::deliver() {
+  std::size_t done = 0;
+  while (!deaf_ && done < to_local_.size()) {
+    const ssize_t put =
+        ::send(local_.get(), to_local_.data() + done, to_local_.size() - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    deaf_ = put < 0;
+    if (put > 0) done += static_cast<std::size_t>(put);
+  }
+  to_local_.erase(0, deaf_ ? to_local_.size() : done);
+  return to_local_.empty();
+}
+
+// Channel to socket. True when it stopped only to be fair.
+bool SshStream::pull() {
+  pull_errors();
+  std::size_t moved = 0;
+  while (deliver() && !remote_eof_) {
+    if (moved >= fair_share) return true;
+    std::vector<char>& scratch = loop_.scratch();
+    const int got = ::ssh_channel_read_nonblocking(channel_, scratch.data(),
+                                                   static_cast<std::uint32_t>(scratch.size()), 0);
+    if (got == 0 || got == SSH_ERROR || got == SSH_AGAIN) break;
+    if (got == SSH_EOF) {
+      remote_eof_ = true;
+    } else {
+      to_local_.assign(scratch.data(), static_cast<std::size_t>(got));
+      moved += static_cast<std::size_t>(got);
+    }
+  }
+  if (remote_eof_ && to_local_.empty() && !output_shut_) {
+    ::shutdown(local_.get(), SHUT_WR);
+    output_shut_ = true;
+  }
+  return false;
+}
+
+void SshStream::pull_errors() {
+  for (;;) {
+    std::vector<char>& scratch = loop_.scratch();
+    const int got = ::ssh_channel_read_nonblocking(channel_, scratch.data(),
+                                                   static_cast<std::uint32_t>(scratch.size()), 1);
+    if (got <= 0) return;
+    errors_->add({scratch.data(), static_cast<std::size_t>(got)});
+  }
+}
+
+SshStream::Progress SshStream::finish() {
+  if (remote_closed_ && output_shut_) {
+    pull_errors();
+    if (exit_ || request_.command.empty()) ending_->finish(exit_.value_or(ExitStatus{}));
+    ending_->fail(
+        base::Error(base::Code::unreachable, fmt::format("{}: it ended without telling how", where_)));
+    return Progress::done;
+  }
+  // Our end was closed altogether: nobody waits for output any more.
+  const bool given_up = hung_up_ && !output_shut_ && eof_sent_;
+  return given_up ? Progress::done : Progress::idle;
+}
+
+void SshStream::update_interest() {
+  if (hung_up_) return;
+  std::uint32_t events = 0;
+  if (!local_eof_ && to_remote_.empty() && writable()) events |= EPOLLIN;
+  if (!to_local_.empty()) events |= EPOLLOUT;
+  loop_.watch(local_.get(), events, *this);
+}
+
+}  // namespace porter::transport
