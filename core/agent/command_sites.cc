@@ -85,8 +85,7 @@ Error locked_error(const std::string& site, const Holder& holder) {
   if (!holder.since.empty()) text += " since " + holder.since;
   if (!holder.message.empty()) text += fmt::format(" ({})", holder.message);
   if (!holder.run_id.empty()) text += fmt::format(", run {}", holder.run_id);
-  return Error(Code::locked, text)
-      .hint("wait for that run (--lock-wait), or end it; the lock goes with its connection");
+  return Error(Code::locked, text).hint("wait for that run, or end it; the lock goes with its connection");
 }
 
 }  // namespace

@@ -103,7 +103,9 @@ void StageSender::check_deletions() const {
       many ? fmt::format("{}", request_.max_delete) : fmt::format("{}%", request_.max_delete_percent);
   throw Error(Code::refused, fmt::format("{}: {} of {} files would be deleted, max_delete allows {}",
                                          request_.site, removed, files, allowed))
-      .hint("look at `porter-admin plan`; when that is what you want, raise [module] max_delete");
+      .hint(
+          "`porter-admin deploy --dry-run` lists them; when that is what you want, raise [module] "
+          "max_delete");
 }
 
 void StageSender::number_files() {

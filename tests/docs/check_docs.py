@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the documents against the code: tables, named tests, links and line lengths.
+"""Holds the documents against the code: tables, named tests, links and line lengths; and hints against the program.
 
     check_docs.py                 checks this checkout
     check_docs.py --self-check    checks that the checks notice mistakes
@@ -157,6 +157,31 @@ def named_tests(document, known):
     return faults
 
 
+# --- hints ---
+
+
+def hints(name, text, commands, flags):
+    """What a hint tells to type exists: `porter-admin COMMAND`, at its start or in backquotes, and --flags."""
+    faults = []
+    for found in re.finditer(r"\.hint\(((?:[^()]|\([^()]*\))*)\)", text):
+        place = f"{name}:{text.count(chr(10), 0, found.start()) + 1}"
+        for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', found[1]):
+            said = re.findall(r"(?:^|`)porter-admin ([a-z][a-z_-]*)", literal)
+            faults += [f"{place}: there is no command {word}" for word in said if word not in commands]
+            if "cmake" not in literal:
+                used = re.findall(r"--[a-z][a-z-]*", literal)
+                faults += [f"{place}: there is no flag {flag}" for flag in used if flag not in flags]
+    return faults
+
+
+def all_hints():
+    arguments = read("core/cli/arguments.cc")
+    commands = set(re.findall(r'command\(\s*"([a-z-]+)"', arguments))
+    flags = set(re.findall(r"--[a-z][a-z-]*", arguments))
+    return [fault for path in sorted((ROOT / "core").rglob("*.cc"))
+            for fault in hints(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"), commands, flags)]
+
+
 # --- links and lines ---
 
 
@@ -185,6 +210,7 @@ def check():
     faults += events(read("docs/events.md"), read("core/event/codec.cc"))
     faults += floors(read("docs/architecture.md"), plan_of_floors())
     faults += named_tests(read("docs/porter-faults.md"), known_tests())
+    faults += all_hints()
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         name = str(path.relative_to(ROOT))
         text = path.read_text(encoding="utf-8")
@@ -217,6 +243,7 @@ def self_check():
         named_tests(fault, {"it works"}),
         links("README.md", "[a](docs/a.md) [b](https://example.org)", lambda path: path == ROOT / "docs/a.md"),
         long_lines("README.md", "x" * LONGEST_LINE),
+        hints("a.cc", 'Error(x).hint("`porter-admin run --yes`");', {"run"}, {"--yes"}),
     ]
     wrong = [
         exit_codes(good.replace("| 2 |", "| 3 |"), header, arguments, {"ok", "usage"}),
@@ -232,6 +259,8 @@ def self_check():
         named_tests("- porter: it fails.\n  Here: it works.\n", {"it works"}),
         links("README.md", "[a](docs/a.md)", lambda _: False),
         long_lines("README.md", "x" * (LONGEST_LINE + 1)),
+        hints("a.cc", 'Error(x).hint("porter-admin fly");', {"run"}, {"--yes"}),
+        hints("a.cc", 'Error(x).hint("--no");', {"run"}, {"--yes"}),
     ]
     faults = [f"a right document is refused: {text}" for found in right for text in found]
     return faults + [f"wrong document {number} is not noticed" for number, found in enumerate(wrong) if not found]
