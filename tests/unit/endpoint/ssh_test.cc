@@ -1,9 +1,9 @@
-// Over a real sshd, with the system's own ssh as the carrier: what a login shell, a real pipe and a closed
-// channel do to the dialling scripts and to the agent.
+// Over a real sshd: what a login shell, a real pipe and a closed channel do to the dialling scripts and to
+// the agent.
 
 #include <thread>
 
-#include "core/base/text.h"
+#include "core/transport/ssh_transport.h"
 #include "tests/support/throwaway_sshd.h"
 #include "tests/unit/endpoint/fixture.h"
 
@@ -12,23 +12,34 @@ using namespace porter::tests;
 
 namespace {
 
-class OpenSsh : public transport::Transport {
+// The product's own transport, counting what is started.
+class Ssh : public transport::Transport {
  public:
-  explicit OpenSsh(const ThrowawaySshd& server) : server_(server) {}
+  explicit Ssh(const ThrowawaySshd& server) {
+    transport::SshTarget target;
+    target.name = "testing";
+    target.address = "127.0.0.1";
+    target.port = server.port();
+    target.user = server.user();
+    target.identities = {server.identity()};
+    transport::SshPolicy policy;
+    policy.known_hosts = {server.known_hosts()};
+    policy.local_user = server.user();
+    transport::NoPrompter nobody;
+    ssh_ = transport::connect_ssh(loops_, target, policy, nobody,
+                                  base::Deadline::in(std::chrono::seconds(20)), {});
+  }
   transport::Process start(const std::vector<std::string>& arguments) override {
     ++started;
-    return local_->start({"ssh", "-F", "/dev/null", "-T", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
-                          "-o", "UserKnownHostsFile=" + server_.known_hosts().string(), "-i",
-                          server_.identity().string(), "-p", std::to_string(server_.port()),
-                          server_.user() + "@127.0.0.1", base::quote_shell(arguments)});
+    return ssh_->start(arguments);
   }
-  std::string describe() const override { return "testing"; }
-  transport::TrafficCount traffic() const override { return {}; }
+  std::string describe() const override { return ssh_->describe(); }
+  transport::TrafficCount traffic() const override { return ssh_->traffic(); }
   int started = 0;
 
  private:
-  const ThrowawaySshd& server_;
-  std::unique_ptr<transport::Transport> local_ = transport::make_local_transport("ssh");
+  transport::SshLoops loops_{1};
+  std::unique_ptr<transport::Transport> ssh_;
 };
 
 }  // namespace
@@ -36,7 +47,7 @@ class OpenSsh : public transport::Transport {
 TEST_CASE("over sshd the agent is pushed once and then found, and a tree travels", "[ssh]") {
   PORTER_NEEDS_SSHD();
   const ThrowawaySshd server;
-  OpenSsh transport(server);
+  Ssh transport(server);
   endpoint::DialOptions options;
   options.agent_path = (server.folder() / "agents here").string();
   const base::TemporaryFolder folder;
@@ -68,7 +79,7 @@ TEST_CASE("over sshd the agent is pushed once and then found, and a tree travels
 TEST_CASE("a connection that is cut frees the lock by itself", "[ssh]") {
   PORTER_NEEDS_SSHD();
   ThrowawaySshd server;
-  OpenSsh transport(server);
+  Ssh transport(server);
   endpoint::DialOptions options;
   options.agent_path = (server.folder() / "agents").string();
   const base::TemporaryFolder folder;
