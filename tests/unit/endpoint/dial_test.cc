@@ -105,6 +105,8 @@ TEST_CASE("a home folder that cannot be written to is passed over", "[dial]") {
   const auto agent = dial(machine);
   CHECK(fs::exists(fallback / endpoint::agent_file_name("x86_64", bundle().own().digest)));
   fs::remove(fallback / endpoint::agent_file_name("x86_64", bundle().own().digest));
+  std::error_code not_empty;
+  fs::remove(fallback, not_empty);
 }
 
 TEST_CASE("start-up files that talk are read over, up to a limit", "[dial]") {
