@@ -183,6 +183,19 @@ def all_hints():
             for fault in hints(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"), commands, flags)]
 
 
+# --- the demo ---
+
+
+def demo_headings(readme, demo):
+    """The headings of the README's transcript are those that scripts/demo prints."""
+    said = re.findall(r'^say "(.*)"$', demo, re.M)
+    printed = [".*".join(re.escape(piece) for piece in re.split(r"\$\([^)]*\)", text)) for text in said]
+    shown = re.findall(r"^== (.*)$", readme, re.M)
+    faults = [f"README.md: scripts/demo does not print: {text}" for text in shown
+              if not any(re.fullmatch(pattern, text) for pattern in printed)]
+    return faults if shown else ["README.md: the demo's transcript is missing"]
+
+
 # --- links and lines ---
 
 
@@ -216,6 +229,7 @@ def check():
     faults += floors(read("docs/architecture.md"), plan_of_floors())
     faults += named_tests(read("docs/porter-faults.md"), known_tests())
     faults += all_hints()
+    faults += demo_headings(read("README.md"), read("scripts/demo"))
     faults += index_of_decisions(read("docs/decisions/README.md"),
                                  [path.name for path in (ROOT / "docs/decisions").glob("0*.md")])
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
@@ -251,6 +265,7 @@ def self_check():
         links("README.md", "[a](docs/a.md) [b](https://example.org)", lambda path: path == ROOT / "docs/a.md"),
         long_lines("README.md", "x" * LONGEST_LINE),
         hints("a.cc", 'Error(x).hint("`porter-admin run --yes`");', {"run"}, {"--yes"}),
+        demo_headings("== it has 3 bytes\n", 'say "it has $(stat x) bytes"\n'),
     ]
     wrong = [
         exit_codes(good.replace("| 2 |", "| 3 |"), header, arguments, {"ok", "usage"}),
@@ -269,6 +284,7 @@ def self_check():
         hints("a.cc", 'Error(x).hint("porter-admin fly");', {"run"}, {"--yes"}),
         hints("a.cc", 'Error(x).hint("--no");', {"run"}, {"--yes"}),
         index_of_decisions("(0001-a.md)", ["0002-b.md"]),
+        demo_headings("== it has 3 bytes\n", 'say "it is there"\n'),
     ]
     faults = [f"a right document is refused: {text}" for found in right for text in found]
     return faults + [f"wrong document {number} is not noticed" for number, found in enumerate(wrong) if not found]

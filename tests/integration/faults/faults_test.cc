@@ -1,6 +1,7 @@
 // Each of these went wrong in porter; the program is used as its users use it.
 #include "tests/integration/faults/user.h"
 #include "tests/support/catch.h"
+#include "tests/support/throwaway_sshd.h"
 
 namespace porter::tests {
 namespace {
@@ -214,6 +215,22 @@ TEST_CASE("a host that nobody knows is an error with the near one, not a listing
   INFO(result.output);
   CHECK(result.status == 2);
   CHECK(says(result, "did you mean \"here\""));
+}
+
+TEST_CASE("the agent of the operator's keys is not forwarded to the target") {
+  const ThrowawaySshd sshd;
+  const User user;
+  user.write("project.ini", "[project]\nname = Faults\n[hosts]\nfar = " + sshd.user() +
+                                "@127.0.0.1:" + std::to_string(sshd.port()) +
+                                "\n[host:far]\nidentity = " + sshd.identity().string() + "\n");
+  base::Command command =
+      user.command({User::program(), "run", "--host", "far", "--known-hosts", sshd.known_hosts().string(),
+                    "--", "sh", "-c", "echo agent=$SSH_AUTH_SOCK."});
+  command.set_environment["SSH_AUTH_SOCK"] = (user.home() / "no-agent").string();
+  const auto result = base::run_command(command, base::Deadline::in(std::chrono::seconds(60)), {});
+  INFO(result.output);
+  CHECK(result.status == 0);
+  CHECK(says(result, "far: agent=."));
 }
 
 }  // namespace porter::tests
