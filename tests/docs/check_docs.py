@@ -183,6 +183,22 @@ def all_hints():
             for fault in hints(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"), commands, flags)]
 
 
+# --- flags ---
+
+
+def flags(document, arguments):
+    """Every flag and command that the program declares is in the document, and no other flag of its tables."""
+    declared = set()
+    for names in re.findall(r'add_(?:option|flag)\(\s*"([^"]*-[^"]*)"', arguments):
+        declared |= {name for name in names.split(",") if name.startswith("--")}
+    commands = set(re.findall(r'command\(\s*"([a-z-]+)"', arguments))
+    shown = set(re.findall(r"`[^`]*?(--[a-z][a-z-]*)", document)) | set(re.findall(r", `(--[a-z][a-z-]*)", document))
+    faults = [f"docs/command-line.md: {flag} is missing" for flag in sorted(declared) if flag not in document]
+    faults += [f"docs/command-line.md: there is no {flag}" for flag in sorted(shown - declared - {"--help"})]
+    return faults + [f"docs/command-line.md: the command {name} is missing" for name in sorted(commands)
+                     if not re.search(rf"\b{name}\b", document)]
+
+
 # --- the demo ---
 
 
@@ -229,6 +245,7 @@ def check():
     faults += floors(read("docs/architecture.md"), plan_of_floors())
     faults += named_tests(read("docs/porter-faults.md"), known_tests())
     faults += all_hints()
+    faults += flags(read("docs/command-line.md"), read("core/cli/arguments.cc"))
     faults += demo_headings(read("README.md"), read("scripts/demo"))
     faults += index_of_decisions(read("docs/decisions/README.md"),
                                  [path.name for path in (ROOT / "docs/decisions").glob("0*.md")])
@@ -266,6 +283,7 @@ def self_check():
         long_lines("README.md", "x" * LONGEST_LINE),
         hints("a.cc", 'Error(x).hint("`porter-admin run --yes`");', {"run"}, {"--yes"}),
         demo_headings("== it has 3 bytes\n", 'say "it has $(stat x) bytes"\n'),
+        flags("`run` has `-y`, `--yes`", 'command("run", add_flag("-y,--yes", x)'),
     ]
     wrong = [
         exit_codes(good.replace("| 2 |", "| 3 |"), header, arguments, {"ok", "usage"}),
@@ -285,6 +303,9 @@ def self_check():
         hints("a.cc", 'Error(x).hint("--no");', {"run"}, {"--yes"}),
         index_of_decisions("(0001-a.md)", ["0002-b.md"]),
         demo_headings("== it has 3 bytes\n", 'say "it is there"\n'),
+        flags("`run`", 'command("run", add_flag("-y,--yes", x)'),
+        flags("`--yes`", 'command("run", add_flag("-y,--yes", x)'),
+        flags("`run --yes` `--no`", 'command("run", add_flag("-y,--yes", x)'),
     ]
     faults = [f"a right document is refused: {text}" for found in right for text in found]
     return faults + [f"wrong document {number} is not noticed" for number, found in enumerate(wrong) if not found]
