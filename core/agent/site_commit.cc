@@ -37,9 +37,24 @@ std::string to_line(const HistoryRecord& entry) {
   return record.line() + "\n";
 }
 
+// By when they were made: ids of one second say nothing about their order. One whose seal cannot be read
+// counts as the oldest.
+std::vector<std::string> oldest_first(const SiteFolders& site) {
+  std::vector<std::pair<std::int64_t, std::string>> made;
+  for (const std::string& id : site.sealed_ids()) {
+    const std::optional<sync::SealHeader> header = site.seal_header(id);
+    made.emplace_back(header ? header->made_at_ns : 0, id);
+  }
+  std::sort(made.begin(), made.end());
+  std::vector<std::string> ids;
+  for (auto& [when, id] : made)
+    ids.push_back(std::move(id));
+  return ids;
+}
+
 // Releases that a commit of `live` may remove, oldest first.
 std::vector<std::string> prunable(const SiteFolders& site, const Journal& journal, unsigned keep) {
-  std::vector<std::string> ids = site.sealed_ids();
+  std::vector<std::string> ids = oldest_first(site);
   std::set<std::string> kept = {journal.id, journal.previous};
   const bool inplace = site.layout == Layout::inplace;
   for (auto id = ids.rbegin(); id != ids.rend() && !inplace; ++id) {

@@ -72,7 +72,7 @@ struct SiteFolders {
 
   // A release is sealed when its seal is there and, in layout releases, its folder.
   bool sealed(const std::string& id) const;
-  std::vector<std::string> sealed_ids() const;  // sorted, which is oldest first
+  std::vector<std::string> sealed_ids() const;  // sorted; oldest first, down to a second
   // Nothing when there is none or it is damaged; a newer one is Error(refused).
   std::optional<sync::Seal> seal(const std::string& id) const;
   std::optional<sync::SealHeader> seal_header(const std::string& id) const;

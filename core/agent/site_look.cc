@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/agent/site_parts.h"
@@ -118,6 +119,10 @@ void describe(const SiteFolders& site, CheckDrift drift, SiteState& state) {
     if (std::optional<sync::SealHeader> header = site.seal_header(id))
       state.releases.push_back({id, std::move(*header)});
   }
+  std::stable_sort(state.releases.begin(), state.releases.end(),
+                   [](const SealedRelease& a, const SealedRelease& b) {
+                     return a.header.made_at_ns < b.header.made_at_ns;
+                   });
   const std::optional<Journal> journal = read_journal(site.porter);
   if (journal && journal->state == JournalState::begun && journal->id == state.current)
     state.pending = Pending{journal->id, journal->previous, journal->run_id};

@@ -192,6 +192,16 @@ TEST_CASE("going back after a failed activation puts the old link back and remov
   CHECK(site.history().back().action == "revert");
 }
 
+TEST_CASE("releases are pruned by their age, whatever their names are") {
+  const TemporaryFolder temporary;
+  Site site = Site::open(site_path(temporary), Layout::releases);
+  site.prepare(options());
+  for (const char* id : {"r9", "r5", "r1", "r8"})
+    deploy(site, id, kOne);
+  CHECK(site.commit("r8", 3).pruned == std::vector<std::string>{"r9"});
+  CHECK(site.look().releases.front().id == "r5");
+}
+
 TEST_CASE("pruning keeps the live release, the one before it, and the number asked for") {
   const TemporaryFolder temporary;
   Site site = Site::open(site_path(temporary), Layout::releases);
