@@ -90,6 +90,13 @@ bool is_full_commit_id(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) && std::all_of(text.begin(), text.end(), is_hex);
 }
 
+bool may_be_commit_id(std::string_view text) {
+  constexpr std::size_t kShortest = 7;  // what git itself shows at least
+  constexpr std::size_t kLongest = 64;
+  return text.size() >= kShortest && text.size() <= kLongest &&
+         text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
 RemoteRefs parse_remote_refs(std::string_view listing) {
   RemoteRefs refs;
   for (const std::string& line : base::split(listing, '\n')) {

@@ -36,5 +36,7 @@ base::Error unknown_ref(const RemoteRefs& refs, RefKind kind, const std::string&
 
 // A whole object id: 40 hexadecimal digits, or 64 in a SHA-256 repository.
 bool is_full_commit_id(std::string_view text);
+// The beginning of one or a whole one: 7 to 64 hexadecimal digits, of either case.
+bool may_be_commit_id(std::string_view text);
 
 }  // namespace porter::source

@@ -70,6 +70,8 @@ PinnedRef GitSource::resolve(const base::CancelToken& cancel) const {
   if (request_.kind == RefKind::commit) return resolve_commit(cancel);
   const RemoteRefs refs = cache_.list_remote(cancel);
   if (auto found = find_ref(refs, request_.kind, request_.ref)) return *found;
+  // `tag` may hold a commit id as well; a tag of that name is stronger.
+  if (request_.kind == RefKind::tag && may_be_commit_id(request_.ref)) return resolve_commit(cancel);
   throw unknown_ref(refs, request_.kind, request_.ref, cache_.name());
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/source/folder_source.h"
+#include "core/source/git_refs.h"
 #include "core/source/git_source.h"
 #include "core/source/none_source.h"
 #include "core/source/source_url.h"
@@ -17,13 +18,6 @@ namespace {
 
 using base::Code;
 using base::Error;
-
-bool is_commit_id(std::string_view text) {
-  constexpr std::size_t kShortest = 7;  // what git itself shows at least
-  const std::string lowered = base::lower(text);
-  return lowered.size() >= kShortest && lowered.size() <= 64 &&
-         lowered.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
 
 // Refs are only ever compared with names that the remote lists, but a name that looks like an option is a
 // mistake or an attack in any case.
@@ -37,7 +31,7 @@ void check_ref(const SourceRequest& request) {
   if (request.ref.front() == '-') refuse("must not begin with '-'");
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
   if (std::any_of(request.ref.begin(), request.ref.end(), is_control)) refuse("holds control characters");
-  if (request.kind == RefKind::commit && !is_commit_id(request.ref))
+  if (request.kind == RefKind::commit && !may_be_commit_id(request.ref))
     refuse("is no commit id of 7 to 64 hexadecimal digits");
 }
 

@@ -64,6 +64,18 @@ TEST_CASE("A commit is deployed by its id or the beginning of it") {
   CHECK(shortened.version == id.substr(0, 8));
 }
 
+TEST_CASE("Where a tag is asked for, a commit id does as well, and a tag of that name is stronger") {
+  const SourceWorld world;
+  const std::string id = world.repository.commit("file", "one");
+  world.repository.commit("file", "two");
+  CHECK(world.checkout(RefKind::tag, id).commit == id);
+  CHECK(world.checkout(RefKind::tag, id.substr(0, 9)).commit == id);
+  world.repository.git({"tag", id.substr(0, 9)});
+  CHECK(listing(world.checkout(RefKind::tag, id.substr(0, 9)).tree) == Names{"file=two"});
+  CHECK(test::error_of([&] { world.checkout(RefKind::tag, std::string(40, 'a')); }).code() ==
+        base::Code::missing);
+}
+
 TEST_CASE("A commit that the cache has needs no remote") {
   const SourceWorld world;
   const std::string id = world.repository.commit("file", "one");
