@@ -36,6 +36,11 @@ sync::Tree walk_folder(const std::filesystem::path& folder, source::Checkout::Id
   return sync::walk_folder(folder.string(), options);
 }
 
+// A shared path as the tree knows it: a '/' at the end only says that it is a folder.
+std::string bare(const std::string& path) {
+  return path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+}
+
 // Files of config/<config>/ and links into shared/, on top of the source.
 Composition overlay(const sync::Tree& walked, const std::string& root, std::optional<std::int64_t> mtime_ns,
                     const settings::ModuleSettings& settings) {
@@ -49,7 +54,8 @@ Composition overlay(const sync::Tree& walked, const std::string& root, std::opti
   }
   // In place the tree itself survives, so there is nothing to link.
   if (settings.layout() == settings::Layout::releases) {
-    for (const std::string& path : settings.shared_paths()) {
+    for (const std::string& written : settings.shared_paths()) {
+      const std::string path = bare(written);
       const std::vector<sync::Replaced> replaced =
           composer.add_link(path, sync::shared_link_target(path), sync::Layer::shared,
                             "[shared] paths of " + settings.module_name());
@@ -80,9 +86,12 @@ protocol::LinkMode link_of(settings::LinkMode link) {
 }
 
 // How the agent is told about a shared path: a folder ends in '/' and is made when there is nothing yet. What
-// the source has there decides; without it a last name with a dot (".env", "app.db") is taken for a file.
-std::string shared_kind(const std::string& path, const std::vector<std::string>& seeds) {
+// the source has there decides; without it, how it is written, and else a last name with a dot (".env",
+// "app.db") is taken for a file.
+std::string shared_kind(const std::string& written, const std::vector<std::string>& seeds) {
+  const std::string path = bare(written);
   const bool seeded = std::find(seeds.begin(), seeds.end(), path) != seeds.end();
+  if (!seeded && path != written) return written;
   const std::string name = path.substr(path.rfind('/') + 1);
   return seeded || name.find('.') != std::string::npos ? path : path + "/";
 }
@@ -99,7 +108,7 @@ std::vector<std::string> generated_of(const settings::ModuleSettings& settings) 
   std::vector<std::string> patterns = settings.generated();
   if (settings.layout() == settings::Layout::inplace) {
     for (const std::string& path : settings.shared_paths())
-      patterns.push_back("/" + path);
+      patterns.push_back("/" + bare(path));
   }
   return patterns;
 }
