@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/base/text.h"
+#include "core/transport/latch.h"
 
 namespace porter::transport {
 
@@ -19,7 +20,7 @@ struct SshLink::Operation {
   Step step;
   int again = 0;
   int answer = 0;
-  base::FdPair done = base::make_pipe();
+  Latch done;
 };
 
 // Held by a Process: gives its stream up when it goes.
@@ -94,7 +95,7 @@ int SshLink::drive(const Step& step, int again, base::Deadline deadline, const b
     this->step();
   });
   try {
-    base::wait_readable(operation->done.first.get(), deadline, cancel);
+    operation->done.wait(deadline, cancel);
   } catch (...) {
     loop_->run([this] {
       operation_.reset();
@@ -129,7 +130,7 @@ void SshLink::step() {
   if (answer == operation_->again) return update_interest();
   loop_->forget(fd_);
   operation_->answer = answer;
-  operation_->done.second.reset();
+  operation_->done.open();
   operation_.reset();
 }
 

@@ -131,6 +131,12 @@ bool SshStream::writable() const {
   return ::ssh_channel_window_size(channel_) > 0 && (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0;
 }
 
+// How much of it the channel took.
+std::size_t SshStream::write(std::string_view bytes) {
+  const int put = ::ssh_channel_write(channel_, bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  return put > 0 ? static_cast<std::size_t>(put) : 0;
+}
+
 // Socket to channel. True when it stopped only to be fair.
 bool SshStream::push() {
   std::size_t moved = 0;
@@ -148,49 +154,49 @@ bool SshStream::push() {
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
       local_eof_ = got <= 0;
       if (local_eof_) continue;
-      to_remote_.assign(loop_.scratch().data(), static_cast<std::size_t>(got));
+      const std::string_view bytes(loop_.scratch().data(), static_cast<std::size_t>(got));
+      const std::size_t put = write(bytes);
+      moved += put;
+      to_remote_ = bytes.substr(put);
+    } else {
+      const std::size_t put = write(to_remote_);
+      moved += put;
+      to_remote_.erase(0, put);
     }
-    const int put =
-        ::ssh_channel_write(channel_, to_remote_.data(), static_cast<std::uint32_t>(to_remote_.size()));
-    if (put <= 0)
-      return false;  // new keys are being exchanged, or the connection is gone: the next turn will tell
-    moved += static_cast<std::size_t>(put);
-    to_remote_.erase(0, static_cast<std::size_t>(put));
+    if (!to_remote_.empty()) return false;  // new keys are being exchanged, or the connection is gone
   }
   return moved >= fair_share;
 }
 
-// Hands `to_local_` to the socket; false when some of it has to wait.
-bool SshStream::deliver() {
+// How much of it the socket took; all of it when nobody reads any more.
+std::size_t SshStream::deliver(std::string_view bytes) {
   std::size_t done = 0;
-  while (!deaf_ && done < to_local_.size()) {
+  while (!deaf_ && done < bytes.size()) {
     const ssize_t put =
-        ::send(local_.get(), to_local_.data() + done, to_local_.size() - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::send(local_.get(), bytes.data() + done, bytes.size() - done, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
+    if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return done;
     deaf_ = put < 0;
     if (put > 0) done += static_cast<std::size_t>(put);
   }
-  to_local_.erase(0, deaf_ ? to_local_.size() : done);
-  return to_local_.empty();
+  return bytes.size();
 }
 
 // Channel to socket. True when it stopped only to be fair.
 bool SshStream::pull() {
   pull_errors();
+  to_local_.erase(0, deliver(to_local_));
   std::size_t moved = 0;
-  while (deliver() && !remote_eof_) {
+  while (to_local_.empty() && !remote_eof_) {
     if (moved >= fair_share) return true;
     std::vector<char>& scratch = loop_.scratch();
     const int got = ::ssh_channel_read_nonblocking(channel_, scratch.data(),
                                                    static_cast<std::uint32_t>(scratch.size()), 0);
-    if (got == 0 || got == SSH_ERROR || got == SSH_AGAIN) break;
-    if (got == SSH_EOF) {
-      remote_eof_ = true;
-    } else {
-      to_local_.assign(scratch.data(), static_cast<std::size_t>(got));
-      moved += static_cast<std::size_t>(got);
-    }
+    remote_eof_ = got == SSH_EOF;
+    if (got <= 0) break;  // also SSH_ERROR and SSH_AGAIN: the connection's turn will tell
+    const std::string_view bytes(scratch.data(), static_cast<std::size_t>(got));
+    to_local_ = bytes.substr(deliver(bytes));
+    moved += bytes.size();
   }
   if (remote_eof_ && to_local_.empty() && !output_shut_) {
     ::shutdown(local_.get(), SHUT_WR);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/transport/io_loop.h"
@@ -49,7 +50,8 @@ class SshStream : public IoLoop::Watcher {
   bool push();
   bool pull();
   void pull_errors();
-  bool deliver();
+  std::size_t write(std::string_view bytes);
+  std::size_t deliver(std::string_view bytes);
   void refuse(std::string_view what, base::Code code);
   bool writable() const;
   void update_interest();

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/transport/latch.h"
 
 namespace porter::transport {
 namespace {
@@ -28,7 +29,7 @@ using AddressList = std::unique_ptr<addrinfo, AddressListDeleter>;
 
 // Shared with the thread that looks the name up and may outlive our patience.
 struct LookUp {
-  base::FdPair done = base::make_pipe();
+  Latch done;
   int failure = 0;
   AddressList list;
 };
@@ -43,9 +44,9 @@ AddressList resolve(const std::string& host, int port, base::Deadline deadline,
     addrinfo* list = nullptr;
     look_up->failure = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &list);
     look_up->list.reset(list);
-    look_up->done.second.reset();
+    look_up->done.open();
   }).detach();
-  base::wait_readable(look_up->done.first.get(), deadline, cancel);
+  look_up->done.wait(deadline, cancel);
   if (look_up->failure == 0) return std::move(look_up->list);
   throw Error(Code::unreachable,
               fmt::format("the name {} cannot be looked up: {}", host, ::gai_strerror(look_up->failure)));
