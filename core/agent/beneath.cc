@@ -301,6 +301,16 @@ bool Beneath::exchange(std::string_view a, std::string_view b) const {
   fail(a, errno);
 }
 
+bool Beneath::name_file(int fd, std::string_view path) const {
+  const Parent target = parent_of(path);
+  // By way of /proc, as open(2) describes for O_TMPFILE: linking a descriptor itself needs a capability.
+  const std::string self = fmt::format("/proc/self/fd/{}", fd);
+  if (::linkat(AT_FDCWD, self.c_str(), target.fd, target.name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EPERM || errno == EMLINK || errno == EOPNOTSUPP || errno == EXDEV || errno == ENOENT)
+    return false;
+  fail(path, errno);
+}
+
 void Beneath::keep_copy(std::string_view from, std::string_view to) const {
   const Parent source = parent_of(from);
   const Parent target = parent_of(to);

@@ -75,6 +75,8 @@ class Beneath {
   void rename(std::string_view from, std::string_view to, Replace replace = Replace::yes) const;
   // Swaps two names in one step; false when the file system cannot.
   bool exchange(std::string_view a, std::string_view b) const;
+  // A second name for an open file; false where the file system or its rules forbid one.
+  bool name_file(int fd, std::string_view path) const;
   // A second name for a file or link, for a copy where the file system or its rules forbid one.
   void keep_copy(std::string_view from, std::string_view to) const;
 
@@ -122,6 +124,9 @@ void use_resolver(Resolver resolver);
 // Fills the new, empty `to` with all of `from`: shared blocks where the file system can (FICLONE), else a
 // copy within the kernel, else by reading and writing. Throws Error(io).
 void clone_content(int from, int to);
+// One of the two alone: share_content() throws Error(refused) where the file system cannot.
+void share_content(int from, int to);
+void copy_content(int from, int to);
 
 std::int64_t mtime_ns(const struct stat& info);
 std::int64_t ctime_ns(const struct stat& info);

@@ -44,6 +44,17 @@ void copy_by_hand(int from, int to) {
 void clone_content(int from, int to) {
   if (::ioctl(to, FICLONE, from) == 0) return;
   if (errno == ENOSPC || errno == EDQUOT) base::throw_errno("clone");
+  copy_content(from, to);
+}
+
+void share_content(int from, int to) {
+  if (::ioctl(to, FICLONE, from) == 0) return;
+  if (errno == ENOSPC || errno == EDQUOT) base::throw_errno("clone");
+  throw base::Error(base::Code::refused, "this file system cannot share blocks between files")
+      .hint("[module] link = auto copies where it has to");
+}
+
+void copy_content(int from, int to) {
   // Some file systems (procfs-like ones) copy nothing and say so by success: look at what arrived.
   if (copy_in_kernel(from, to)) {
     struct stat source {};

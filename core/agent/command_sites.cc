@@ -94,13 +94,21 @@ Layout to_layout(protocol::Layout layout) {
   return layout == protocol::Layout::releases ? Layout::releases : Layout::inplace;
 }
 
+sync::IgnoreRules generated_rules(const std::vector<std::string>& patterns) {
+  sync::IgnoreRules rules;
+  rules.add_all(patterns, "[module] generated");
+  return rules;
+}
+
 sync::Identity to_identity(protocol::Identity identity) {
   return static_cast<sync::Identity>(identity);
 }
 
 protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
   return base::while_doing("looking at " + query.path, [&] {
-    return to_wire(Site::open(query.path, to_layout(query.layout)).look(CheckDrift::yes), query);
+    Site site = Site::open(query.path, to_layout(query.layout));
+    site.set_generated(generated_rules(query.generated));
+    return to_wire(site.look(CheckDrift::yes), query);
   });
 }
 

@@ -46,6 +46,8 @@ class Sites {
   std::map<std::string, std::unique_ptr<OpenSite>> sites_;
 };
 
+// Throws Error(bad_value) for a malformed pattern.
+sync::IgnoreRules generated_rules(const std::vector<std::string>& patterns);
 Layout to_layout(protocol::Layout layout);
 sync::Identity to_identity(protocol::Identity identity);
 

@@ -74,6 +74,24 @@ struct StageCommand::Incoming {
   }
 };
 
+namespace {
+
+Take to_take(protocol::LinkMode link) {
+  switch (link) {
+    case protocol::LinkMode::automatic:
+      return Take::automatic;
+    case protocol::LinkMode::reflink:
+      return Take::reflink;
+    case protocol::LinkMode::copy:
+      return Take::copy;
+    case protocol::LinkMode::hard:
+      return Take::hard;
+  }
+  return Take::automatic;
+}
+
+}  // namespace
+
 StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBegin& begin,
                            base::CancelToken lost)
     : output_(output), at_(at), begin_(begin), lost_(std::move(lost)) {
@@ -106,7 +124,9 @@ void StageCommand::wanted_piece(const protocol::Piece& piece) {
   if (wanted.root_digest() != begin_.wanted)
     throw Error(Code::protocol, fmt::format("the wanted tree arrived as {}, announced was {}",
                                             base::to_hex(wanted.root_digest()), base::to_hex(begin_.wanted)));
-  at_.stage = at_.site.begin_stage(begin_.request.release_id, begin_.request.run_id);
+  at_.site.set_generated(generated_rules(begin_.request.generated));
+  at_.stage =
+      at_.site.begin_stage(begin_.request.release_id, begin_.request.run_id, to_take(begin_.request.link));
   at_.stage->set_wanted(std::move(wanted));
   number_files();
 }

@@ -11,6 +11,7 @@
 
 #include "core/agent/site.h"
 #include "core/agent/site_folders.h"
+#include "core/sync/ignore.h"
 
 namespace porter::agent {
 
@@ -40,7 +41,8 @@ struct Operation {
 // `base` is the tree that is live by its seal, or one with an empty root. Throws Error(refused) where
 // something that is not in `base` stands in the way.
 std::vector<Operation> plan_switch(const SiteFolders& site, const std::string& id, const sync::Tree& base,
-                                   const sync::Tree& wanted, Unknown unknown);
+                                   const sync::Tree& wanted, Unknown unknown,
+                                   const sync::IgnoreRules& generated);
 
 void write_operations(const SiteFolders& site, const std::string& id,
                       const std::vector<Operation>& operations);

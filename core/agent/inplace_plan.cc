@@ -50,8 +50,13 @@ std::vector<Present> all_entries(const Beneath& root) {
 class Planner {
  public:
   Planner(const SiteFolders& site, std::string id, const sync::Tree& base, const sync::Tree& wanted,
-          Unknown unknown)
-      : site_(site), id_(std::move(id)), base_(base), wanted_(wanted), unknown_(unknown) {}
+          Unknown unknown, const sync::IgnoreRules& generated)
+      : site_(site),
+        id_(std::move(id)),
+        base_(base),
+        wanted_(wanted),
+        unknown_(unknown),
+        generated_(generated) {}
 
   std::vector<Operation> plan() {
     removals();
@@ -81,6 +86,9 @@ class Planner {
     for (const Present& entry : all ? all_entries(site_.root) : listed_entries(base_)) {
       const sync::Entry* wanted = wanted_.find(entry.path);
       if (wanted != nullptr && (wanted->kind == Kind::folder) == entry.folder) continue;
+      if (wanted == nullptr &&
+          generated_.ignores_or_above(entry.path, entry.folder ? Kind::folder : Kind::file))
+        continue;
       const std::optional<struct stat> now = look_if_reachable(entry.path);
       // Another kind than we left there is somebody else's work.
       if (!now || S_ISDIR(now->st_mode) != entry.folder) continue;
@@ -211,6 +219,7 @@ class Planner {
   const sync::Tree& base_;
   const sync::Tree& wanted_;
   Unknown unknown_;
+  const sync::IgnoreRules& generated_;
   std::set<std::string> removed_;
   std::vector<Operation> opens_, early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
 };
@@ -218,8 +227,9 @@ class Planner {
 }  // namespace
 
 std::vector<Operation> plan_switch(const SiteFolders& site, const std::string& id, const sync::Tree& base,
-                                   const sync::Tree& wanted, Unknown unknown) {
-  return Planner(site, id, base, wanted, unknown).plan();
+                                   const sync::Tree& wanted, Unknown unknown,
+                                   const sync::IgnoreRules& generated) {
+  return Planner(site, id, base, wanted, unknown, generated).plan();
 }
 
 }  // namespace porter::agent

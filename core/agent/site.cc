@@ -161,7 +161,11 @@ std::vector<std::string> Site::prepare_shared(const std::vector<std::string>& pa
   return absent;
 }
 
-Stage Site::begin_stage(const std::string& id, const std::string& run_id) {
+void Site::set_generated(sync::IgnoreRules patterns) {
+  parts_->generated = std::move(patterns);
+}
+
+Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take take) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
   const bool releases = parts_->layout == Layout::releases;
@@ -175,6 +179,7 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id) {
   if (releases) site.root.make_folder(place, 0700);
   reach("stage: begun");
   auto parts = std::make_unique<StageParts>(parts_->folders, id, run_id, site.root.folder(place));
+  parts->take = take;
   parts->path = releases ? parts_->path + "/" + place : parts_->path;
   const std::string live = site.live();
   if (!live.empty()) parts->base = site.seal(live);

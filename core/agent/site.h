@@ -41,6 +41,7 @@
 #include "core/agent/beneath.h"
 #include "core/agent/lock.h"
 #include "core/agent/stage.h"
+#include "core/sync/ignore.h"
 #include "core/sync/manifest.h"
 
 namespace porter::agent {
@@ -131,6 +132,9 @@ class Site {
   // Absolute: <path>/current, or <path>.
   std::string live_path() const;
 
+  // What the running application writes into the tree: it never drifts and is never deleted.
+  void set_generated(sync::IgnoreRules patterns);
+
   // Changes nothing on disk. Throws Error(refused) when the format is newer than ours or the folder is of the
   // other layout.
   SiteState look(CheckDrift drift = CheckDrift::yes) const;
@@ -153,7 +157,7 @@ class Site {
 
   // Room for a new release; Error(refused) when the id is taken by a sealed one. An unsealed one of the same
   // id is removed first.
-  Stage begin_stage(const std::string& id, const std::string& run_id);
+  Stage begin_stage(const std::string& id, const std::string& run_id, Take take = Take::automatic);
 
   // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.
   void activate(const std::string& id, const std::string& run_id, Unknown unknown = Unknown::keep);

@@ -49,7 +49,7 @@ void measure_space(std::string path, SiteState& state) {
 // Compares one folder's entries with the disk.
 class DriftFinder {
  public:
-  explicit DriftFinder(const Beneath& tree) : tree_(tree) {}
+  DriftFinder(const Beneath& tree, const sync::IgnoreRules& generated) : tree_(tree), generated_(generated) {}
 
   void check(const sync::Folder& folder) {
     std::optional<Beneath> held;
@@ -60,6 +60,7 @@ class DriftFinder {
     }
     for (const sync::Entry& entry : folder.entries) {
       const std::string path = sync::join_path(folder.path, entry.name);
+      if (generated_.ignores_or_above(path, entry.kind)) continue;
       const std::optional<struct stat> now = held ? held->look(entry.name) : std::nullopt;
       if (!now)
         note(drift_.missing, path);
@@ -103,6 +104,7 @@ class DriftFinder {
   }
 
   const Beneath& tree_;
+  const sync::IgnoreRules& generated_;
   Drift drift_;
 };
 
@@ -113,7 +115,8 @@ std::string first_foreign(const Beneath& root) {
   return "";
 }
 
-void describe(const SiteFolders& site, CheckDrift drift, SiteState& state) {
+void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules& generated,
+              SiteState& state) {
   state.current = site.live();
   for (const std::string& id : site.sealed_ids()) {
     if (std::optional<sync::SealHeader> header = site.seal_header(id))
@@ -133,7 +136,7 @@ void describe(const SiteFolders& site, CheckDrift drift, SiteState& state) {
   state.live = seal->header;
   if (drift == CheckDrift::no) return;
   if (const std::optional<Beneath> tree = site.tree_of(state.current))
-    state.drift = find_drift(*tree, seal->tree);
+    state.drift = find_drift(*tree, seal->tree, generated);
   else
     state.drift.missing = seal->tree.file_count();
 }
@@ -171,8 +174,8 @@ std::string why_foreign(const Beneath& root, const std::optional<Format>& format
   return fmt::format("\"current\" leads to \"{}\", which is no release of ours", base::printable(*target));
 }
 
-Drift find_drift(const Beneath& tree, const sync::Tree& sealed) {
-  DriftFinder finder(tree);
+Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::IgnoreRules& generated) {
+  DriftFinder finder(tree, generated);
   for (const sync::Folder& folder : sealed.folders)
     finder.check(folder);
   return finder.take();
@@ -192,7 +195,7 @@ SiteState Site::look(CheckDrift drift) const {
   if (!format) return state;
   state.format = format->version;
   if (const std::shared_ptr<const SiteFolders> folders = parts_->open_folders())
-    describe(*folders, drift, state);
+    describe(*folders, drift, parts_->generated, state);
   return state;
 }
 

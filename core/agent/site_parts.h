@@ -18,6 +18,7 @@ struct Site::Parts {
   Adopt adopt = Adopt::no;
   Lock lock;
   Holder self;
+  sync::IgnoreRules generated;
   std::shared_ptr<const SiteFolders> folders;  // since prepare()
 
   // Throws Error(internal) without the lock.
@@ -32,7 +33,7 @@ std::string why_foreign(const Beneath& root, const std::optional<Format>& format
 // that this site may not be used with. Nothing when there is no .porter, or none finished.
 std::optional<Format> check_format(const Beneath& root, Layout layout);
 
-Drift find_drift(const Beneath& tree, const sync::Tree& sealed);
+Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::IgnoreRules& generated);
 
 // What killed runs left behind; the lock is held.
 void settle_leftovers(const SiteFolders& site, const std::string& keep_release);
@@ -42,7 +43,8 @@ void remove_old_undo(const SiteFolders& site);
 
 // The parts of activate and revert that differ by layout.
 void activate_release(const SiteFolders& site, const Journal& journal, Adopt adopt);
-void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown);
+void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown,
+                      const sync::IgnoreRules& generated);
 void revert_release(const SiteFolders& site, const Journal& journal);
 void revert_inplace(const SiteFolders& site, const Journal& journal);
 

@@ -94,7 +94,8 @@ void revert_release(const SiteFolders& site, const Journal& journal) {
   reach("revert: current back");
 }
 
-void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown) {
+void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown,
+                      const sync::IgnoreRules& generated) {
   if (!site.marked(journal.id))
     throw Error(Code::refused,
                 fmt::format("{}: the files of {} are not there any more; an inplace site goes back "
@@ -105,7 +106,7 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
   const std::optional<sync::Seal> base =
       journal.previous.empty() ? std::nullopt : site.seal(journal.previous);
   const std::vector<Operation> operations =
-      plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted.tree, unknown);
+      plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted.tree, unknown, generated);
   write_operations(site, journal.id, operations);
   site.write_journal(journal);
   try {
@@ -144,7 +145,7 @@ void Site::activate(const std::string& id, const std::string& run_id, Unknown un
   if (site.layout == Layout::releases)
     activate_release(site, journal, parts_->adopt);
   else
-    activate_inplace(site, journal, unknown);
+    activate_inplace(site, journal, unknown, parts_->generated);
 }
 
 void Site::revert(const std::string& id) {

@@ -26,6 +26,14 @@ enum class Layout : std::uint8_t { releases, inplace };
 // none: nothing is synced; a power failure may lose or tear a release that was reported as done.
 enum class Durability : std::uint8_t { full, none };
 
+// How content of the live release gets into the stage.
+enum class Take : std::uint8_t {
+  automatic,  // shared blocks where the file system can, else a copy
+  reflink,    // shared blocks or an error
+  copy,
+  hard,  // a second name of the same file where mode and time allow it, else as automatic
+};
+
 struct SiteFolders;
 struct StageParts;
 

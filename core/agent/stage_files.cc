@@ -54,7 +54,7 @@ class Cloner {
     const struct stat before = stat_of(old->get(), parts_.live->label(from));
     if (!holds(old->get(), before, known, entry)) return false;
     if (parts_.inplace() && from == path && keeps(before, entry)) return true;
-    return copy(old->get(), before, path, entry);
+    return second_name(old->get(), before, path, entry) || copy(old->get(), before, path, entry);
   }
 
   std::optional<UniqueFd> open_live(const std::string& path) const {
@@ -81,11 +81,30 @@ class Cloner {
     return true;
   }
 
+  void fill(int from, int to) const {
+    if (parts_.take == Take::reflink) return share_content(from, to);
+    if (parts_.take == Take::copy) return copy_content(from, to);
+    clone_content(from, to);
+  }
+
+  // A second name for the live release's own file, when asked for and when it is right as it is. Its ctime
+  // changes, so the next look at that release reads it once more.
+  bool second_name(int from, const struct stat& before, const std::string& path, sync::Entry& entry) const {
+    if (parts_.take != Take::hard || parts_.inplace()) return false;
+    const bool timed =
+        has_mtime(parts_.wanted, entry.mtime_ns) && parts_.wanted.identity == sync::Identity::with_mtime;
+    if ((before.st_mode & 07777U) != entry.mode || (timed && mtime_ns(before) != entry.mtime_ns))
+      return false;
+    if (!parts_.tree.name_file(from, parts_.slot(path))) return false;
+    entry.stamp = stamp_of(stat_of(from, path));
+    return true;
+  }
+
   // False when somebody wrote to the file meanwhile.
   bool copy(int from, const struct stat& before, const std::string& path, sync::Entry& entry) {
     const std::string slot = parts_.slot(path);
     const UniqueFd to = parts_.tree.create_file(slot);
-    clone_content(from, to.get());
+    fill(from, to.get());
     if (!(stamp_of(stat_of(from, path)) == stamp_of(before))) {
       parts_.tree.remove_file(slot);
       return false;

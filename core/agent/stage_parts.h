@@ -21,6 +21,7 @@ struct StageParts {
   std::shared_ptr<const SiteFolders> site;
   std::string id;
   std::string run_id;
+  Take take = Take::automatic;
   std::string path;             // what Stage::path() gives
   Beneath tree;                 // releases: releases/<id>; inplace: .porter/staging/<id>
   std::optional<Beneath> live;  // what files are cloned from

@@ -21,6 +21,11 @@ sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
   const std::filesystem::path file = folder / ".porterignore";
   if (std::filesystem::exists(file)) rules.add_file(base::read_file(file), file.string());
   rules.add_all(settings.exclude(), "[module] exclude of " + settings.module_name());
+  // In place there is nothing to link: what is at a shared path is left alone, also by the source.
+  if (settings.layout() == settings::Layout::inplace) {
+    for (const std::string& path : settings.shared_paths())
+      rules.add("/" + path, "[shared] paths of " + settings.module_name());
+  }
   return rules;
 }
 

@@ -201,4 +201,13 @@ bool IgnoreRules::ignores(std::string_view path, Kind kind) const {
   return false;
 }
 
+bool IgnoreRules::ignores_or_above(std::string_view path, Kind kind) const {
+  if (rules_.empty()) return false;
+  for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
+       slash = path.find('/', slash + 1)) {
+    if (ignores(path.substr(0, slash), Kind::folder)) return true;
+  }
+  return ignores(path, kind);
+}
+
 }  // namespace porter::sync

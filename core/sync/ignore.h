@@ -34,6 +34,8 @@ class IgnoreRules {
   // Whether the entry at `path` (relative to the root) is left out. Asked from the root down: an ignored
   // folder's entries are not asked for.
   bool ignores(std::string_view path, Kind kind) const;
+  // The same for a path alone, in no particular order: also true below an ignored folder.
+  bool ignores_or_above(std::string_view path, Kind kind) const;
   bool empty() const { return rules_.empty(); }
 
  private:
