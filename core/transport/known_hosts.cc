@@ -131,6 +131,13 @@ std::string known_host_name(std::string_view host, int port) {
 void append_known_host(const std::filesystem::path& file, std::string_view host, int port,
                        const HostKey& key) {
   const std::filesystem::path real = std::filesystem::weakly_canonical(file);  // a link stays a link
+  const auto kind = std::filesystem::status(real).type();
+  if (kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found) {
+    // "UserKnownHostsFile /dev/null" is a habit of many; replacing that by a file would be a disaster.
+    throw base::Error(base::Code::refused,
+                      fmt::format("{}: not a regular file: no key can be kept there", file.string()))
+        .hint("name another with --known-hosts FILE");
+  }
   base::make_folders(real.parent_path(), 0700);
   const base::UniqueFd lock = lock_folder(real.parent_path());
   std::string text = std::filesystem::exists(real) ? base::read_file(real) : "";

@@ -72,8 +72,9 @@ class Reader {
       found_.identities.emplace_back(expand(value));
     if (line.keyword == "userknownhostsfile" && !has_known_hosts_) {
       has_known_hosts_ = true;
-      for (const std::string& each : line.arguments)
-        found_.known_hosts.emplace_back(expand(each));
+      for (const std::string& each : line.arguments) {
+        if (base::lower(each) != "none") found_.known_hosts.emplace_back(expand(each));
+      }
     }
   }
 

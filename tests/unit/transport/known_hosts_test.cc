@@ -108,3 +108,13 @@ TEST_CASE("a known_hosts file behind a link stays behind it", "[known_hosts]") {
   CHECK(std::filesystem::is_symlink(folder.path() / "link"));
   CHECK_FALSE(base::read_file(folder.path() / "real").empty());
 }
+
+TEST_CASE("a device is never replaced by a known_hosts file", "[known_hosts]") {
+  const base::TemporaryFolder folder;
+  const auto link = folder.path() / "known_hosts";
+  std::filesystem::create_symlink("/dev/null", link);
+  CHECK_THROWS_AS(append_known_host(link, "web", 22, ours), base::Error);
+  CHECK_THROWS_AS(append_known_host(folder.path(), "web", 22, ours), base::Error);
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  CHECK(KnownHosts::read({link}).look_up("web", 22, ours).verdict == Verdict::unknown);
+}
