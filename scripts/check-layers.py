@@ -39,7 +39,7 @@ JOBS = [
     # job, folder, include, use, owners, once
     ("signals", "core/bus", r"boost/signals2", r"\bsignals2::", ["core/bus"], None),
     ("loading of plugins", "core/plugin", r"boost/dll", r"\bboost::dll::|\bdll::", ["core/plugin"], None),
-    ("transport", "core/transport", r"libssh/", r"\bssh_\w+\(", ["core/transport"], "core/transport/ssh_transport.cc"),
+    ("transport", "core/transport", r"libssh/", r"\bssh_\w+\(", ["core/transport", "tests/unit/transport"], "core/transport/ssh_transport.cc"),
     ("delta", "core/sync", r"librsync\.h", r"\brs_\w+\(", ["core/sync"], "core/sync/delta.cc"),
     ("ini", "core/settings", r"ini\.h", r"\bini_parse\w*\(", ["core/settings"], None),
     ("json of reports", "core/inventory", r"nlohmann/json", r"\bnlohmann::", None, None),
