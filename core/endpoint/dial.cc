@@ -113,15 +113,17 @@ class Dialler {
     const std::string noise = wire.noise();
     const std::size_t at = noise.rfind(kAbsent);
     if (at != std::string::npos) return parse_machine(noise.substr(at + kAbsent.size()));
-    // The file is there and could not be run: damaged by a crash, say. It is replaced.
+    // The file is there and could not be run, or ended at once without a word: damaged by a crash, say. It is
+    // replaced.
     const bool damaged =
-        status.status == kCannotExecute || status.status == kShellSyntax || status.signal > 0;
+        status.ok() || status.status == kCannotExecute || status.status == kShellSyntax || status.signal > 0;
     if (!damaged) throw_not_started(wire);
     auto probe = begin({"sh", "-c", "uname -s -m"});
     if (probe->find_magic(deadline_))
       throw Error(Code::protocol, where_ + ": uname answered with a greeting");
     if (!probe->end_of_process().ok()) throw_not_started(wire);
-    const std::vector<std::string> lines = base::split(probe->noise(), '\n');
+    const std::vector<std::string> lines = base::split(base::trim(probe->noise()), '\n');
+    if (lines.empty() || lines.back().find(' ') == std::string::npos) throw_not_started(wire);
     return parse_machine(lines.back());
   }
 

@@ -27,6 +27,16 @@ endpoint::DialOptions dial_options(const Run& run, const settings::Host& host, c
   return options;
 }
 
+// A host that does not answer in time is one that cannot be reached, for the exit code as for the reader.
+base::Error as_unreachable(const base::Error& error) {
+  if (error.code() != base::Code::timeout) return error;
+  base::Error same =
+      base::Error(base::Code::unreachable, error.message()).at(error.where()).hint(error.hint_text());
+  for (const std::string& step : error.trail())
+    same.add_trail(step);
+  return same;
+}
+
 }  // namespace
 
 void connect(Run& run, HostRun& host, const std::string& become) {
@@ -38,7 +48,7 @@ void connect(Run& run, HostRun& host, const std::string& become) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     run.around.sink.handle(event::HostConnected{host.host.name, host.transport->describe(), seconds});
   } catch (const base::Error& error) {
-    host.failure = error;
+    host.failure = as_unreachable(error);
   }
 }
 
