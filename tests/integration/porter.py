@@ -26,7 +26,7 @@ BUILD = pathlib.Path(os.environ.get("PORTER_BUILD_FOLDER", SOURCE / "build" / "r
 ADMIN = os.environ.get("PORTER_ADMIN", str(BUILD / "bin" / "porter-admin"))
 CMAKE = os.environ.get("PORTER_CMAKE", "cmake")
 SANITIZED = bool(os.environ.get("PORTER_SANITIZE"))
-MARK = "PORTER_TEST_MARK"
+MARK = "PORTER_TEST_RUN"
 
 OK, INTERNAL, USAGE, SOME_FAILED, NOTHING_ACTIVATED, ROLLED_BACK = 0, 1, 2, 4, 5, 6
 UNREACHABLE, LOCKED, PLUGIN_REFUSED, REFUSED, INTERRUPTED = 8, 9, 10, 11, 130
