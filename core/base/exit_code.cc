@@ -32,6 +32,8 @@ ExitCode exit_code_for(Code code) {
     case Code::io:
     case Code::plugin_failed:
       return ExitCode::nothing_activated;
+    case Code::interrupted:
+      return ExitCode::interrupted;
     case Code::internal:
     case Code::report:
       return ExitCode::internal;

@@ -30,7 +30,7 @@ void attempt(Deployment& deployment, const std::function<void()>& work) {
   } catch (const base::Errors& errors) {
     failure = errors.all().front();
   } catch (const base::Interrupted&) {
-    failure = Error(Code::internal, "interrupted");
+    failure = Error(Code::interrupted, "interrupted");
   } catch (const std::exception& error) {
     failure = Error(Code::internal, error.what());
   }
@@ -65,7 +65,8 @@ class Conductor {
     lock_all();
     journal_.emplace(run_.around.world.state_folder(), run_.request.run_id);
     const ExitCode code = stage_and_activate();
-    journal_->close();
+    if (nothing_open()) journal_->close();
+    if (code == ExitCode::ok) forget_dead_runs();
     return code;
   }
 
@@ -88,13 +89,7 @@ class Conductor {
     std::vector<HostRun*> hosts;
     for (const auto& host : fleet_.hosts)
       hosts.push_back(host.get());
-    for_each_at_once<HostRun>(hosts, [&](HostRun& host) {
-      try {
-        connect(run_, host, fleet_.on(host).front()->settings->become());
-      } catch (const base::Interrupted&) {
-        host.failure = Error(Code::internal, "interrupted");
-      }
-    });
+    for_each_at_once<HostRun>(hosts, [&](HostRun& host) { connect(run_, host); });
     run_.shield.user().check();
     throw_host_failures();
   }
@@ -270,6 +265,7 @@ class Conductor {
     each_target(module, State::sealed, [&](Deployment& one) {
       record(one, Step::activating);
       one.state = State::activating;
+      one.was_live = true;
       one.live->signal(SIG_PRE_ACTIVATE, {});
       one.live->signal(SIG_ACTIVATE, {});
       one.state = State::active;
@@ -371,7 +367,8 @@ class Conductor {
     } catch (const Error&) {
       HostRun again;
       again.host = one.host->host;
-      connect(run_, again, one.settings->become());
+      again.become = one.host->become;
+      connect(run_, again);
       if (again.failure) throw Error(*again.failure);
       again.endpoint->lock(lock_request(one, run_));
       again.endpoint->revert(one.site(), one.module->release_id);
@@ -379,6 +376,23 @@ class Conductor {
   }
 
   // --- help ---
+
+  // Nothing is left that a settler would have to put back.
+  bool nothing_open() const {
+    return std::none_of(fleet_.deployments.begin(), fleet_.deployments.end(), [](const auto& one) {
+      return one->state == State::undo_failed || one->state == State::activating ||
+             one->state == State::active;
+    });
+  }
+
+  // Runs whose supervisor and worker both died left their journals; a deploy that went over the same places
+  // has put all of that right.
+  void forget_dead_runs() {
+    std::vector<JournalEntry> places;
+    for (const auto& one : fleet_.deployments)
+      places.push_back({Step::done, one->module_name(), one->host_name(), one->site(), ""});
+    Journal::forget_dead(run_.around.world.state_folder(), places);
+  }
 
   void record(const Deployment& one, Step step) {
     journal_->record({step, one.module_name(), one.host_name(), one.site(), one.module->release_id});
@@ -425,14 +439,21 @@ class Conductor {
       case State::undo_failed:
         return event::Outcome::rollback_failed;
       case State::undone:
-        return one.failure ? event::Outcome::failed : event::Outcome::rolled_back;
-      default:
+        if (one.failure && one.failure->code() != Code::interrupted) return event::Outcome::failed;
+        return one.was_live ? event::Outcome::rolled_back : event::Outcome::not_activated;
+      case State::activating:
+      case State::active:
+        return event::Outcome::failed;  // live, and its commit record could not be written
+      case State::planned:
+      case State::staging:
+      case State::sealed:
         return event::Outcome::not_activated;
     }
+    return event::Outcome::not_activated;
   }
 
   void tell_end(const Deployment& one) {
-    if (one.failure) tell_failure(one, *one.failure);
+    if (one.failure && one.failure->code() != Code::interrupted) tell_failure(one, *one.failure);
     event::ModuleFinished end;
     end.module = one.module_name();
     end.host = one.host_name();

@@ -17,11 +17,12 @@ std::unique_ptr<transport::Transport> open_transport(Run& run, const settings::H
                                 base::Deadline::in(kConnectDeadline), run.shield.waits());
 }
 
-endpoint::DialOptions dial_options(const Run& run, const settings::Host& host, const std::string& become) {
+endpoint::DialOptions dial_options(const Run& run, const HostRun& host) {
   endpoint::DialOptions options;
-  options.start = host.local ? endpoint::DialOptions::Start::child : endpoint::DialOptions::Start::pushed;
-  options.become = become;
-  options.agent_path = host.agent_path;
+  options.start =
+      host.host.local ? endpoint::DialOptions::Start::child : endpoint::DialOptions::Start::pushed;
+  options.become = host.become;
+  options.agent_path = host.host.agent_path;
   options.run_id = run.request.run_id;
   options.cancel = run.shield.waits();
   return options;
@@ -39,12 +40,11 @@ base::Error as_unreachable(const base::Error& error) {
 
 }  // namespace
 
-void connect(Run& run, HostRun& host, const std::string& become) {
+void connect(Run& run, HostRun& host) {
   const auto began = std::chrono::steady_clock::now();
   try {
     host.transport = open_transport(run, host.host);
-    host.endpoint =
-        endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host.host, become));
+    host.endpoint = endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     run.around.sink.handle(event::HostConnected{host.host.name, host.transport->describe(), seconds});
   } catch (const base::Error& error) {

@@ -7,9 +7,8 @@
 
 namespace porter::engine {
 
-// Fills in transport and endpoint, or failure. Never throws but Interrupted. `become`: the agent's user, ""
-// for who logs in.
-void connect(Run& run, HostRun& host, const std::string& become);
+// Fills in transport and endpoint, or failure. Never throws.
+void connect(Run& run, HostRun& host);
 
 // The SSH side of a host of the project, for connect() and `hosts trust`.
 transport::SshTarget ssh_target(const settings::Host& host);

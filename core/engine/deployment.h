@@ -24,8 +24,10 @@ namespace porter::engine {
 class LiveModule;
 struct Deployment;
 
+// A host as one user; modules that `become` different users on it have a HostRun each.
 struct HostRun {
   settings::Host host;
+  std::string become;  // "": who logs in
   std::unique_ptr<transport::Transport> transport;
   std::unique_ptr<endpoint::Endpoint> endpoint;
   std::optional<base::Error> failure;  // it cannot be reached
@@ -68,6 +70,7 @@ struct Deployment {
   std::string skip_key;
   protocol::SiteState before;
   State state = State::planned;
+  bool was_live = false;   // activation had begun
   bool has_stage = false;  // stage() was called for this release
   protocol::StageReport report;
   endpoint::TrafficCount traffic;  // of the connection, when this deployment began; its own when it ended

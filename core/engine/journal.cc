@@ -1,8 +1,10 @@
 #include "core/engine/journal.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -32,7 +34,7 @@ Journal::Journal(const std::filesystem::path& state_folder, const std::string& r
     : file_(file_of(state_folder, run_id)) {
   base::make_folders(file_.parent_path(), 0700);
   fd_.reset(::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!fd_) base::throw_errno(file_.string());
+  if (!fd_ || ::flock(fd_.get(), LOCK_EX) != 0) base::throw_errno(file_.string());
 }
 
 void Journal::record(const JournalEntry& entry) {
@@ -45,6 +47,22 @@ void Journal::record(const JournalEntry& entry) {
 void Journal::close() {
   std::error_code ignored;  // a journal that stays is settled again, which changes nothing
   std::filesystem::remove(file_, ignored);
+}
+
+void Journal::forget_dead(const std::filesystem::path& state_folder,
+                          const std::vector<JournalEntry>& places) {
+  std::error_code none;  // no folder: no journals
+  for (const auto& file : std::filesystem::directory_iterator(state_folder / "runs", none)) {
+    const base::UniqueFd fd(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    const std::vector<JournalEntry> open = read_unfinished(state_folder, file.path().stem().string());
+    const bool covered = std::all_of(open.begin(), open.end(), [&](const JournalEntry& entry) {
+      return std::any_of(places.begin(), places.end(), [&](const JournalEntry& place) {
+        return place.host == entry.host && place.site == entry.site;
+      });
+    });
+    if (covered) std::filesystem::remove(file.path(), none);
+  }
 }
 
 std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& state_folder,

@@ -1,7 +1,7 @@
 #pragma once
 // The durable record of one run on the operator's side: one JSON object a line, each on disk before the step
 // it announces is taken. The settler reads it when the process that wrote it is gone. One writer, the
-// conductor.
+// conductor, which holds a kernel lock on the file: a journal that is not locked belongs to nobody alive.
 
 #include <filesystem>
 #include <mutex>
@@ -36,6 +36,8 @@ class Journal {
   // settle. A half-written last line (the writer died in it) announces nothing and is ignored.
   static std::vector<JournalEntry> read_unfinished(const std::filesystem::path& state_folder,
                                                    const std::string& run_id);
+  // Removes the journals of dead runs whose every unfinished entry is about one of these hosts and sites.
+  static void forget_dead(const std::filesystem::path& state_folder, const std::vector<JournalEntry>& places);
   // Marks a run as settled.
   static void settled(const std::filesystem::path& state_folder, const std::string& run_id);
 

@@ -97,31 +97,49 @@ void compose_deployment(Run& run, Fleet& fleet, Deployment& deployment) {
       });
 }
 
-// Every module on every host: settings resolved and config files seen, with all mistakes at once.
-void add_deployments(Run& run, Fleet& fleet) {
+// The connection to a host as this user; made when there is none yet.
+HostRun& host_as(Fleet& fleet, const settings::Host& host, const std::string& become) {
+  for (const auto& known : fleet.hosts) {
+    if (known->host.name == host.name && known->become == become) return *known;
+  }
+  auto made = std::make_unique<HostRun>();
+  made->host = host;
+  made->become = become;
+  fleet.hosts.push_back(std::move(made));
+  return *fleet.hosts.back();
+}
+
+// Keeps what work() throws, so that all mistakes are shown at once.
+void collect(std::vector<base::Error>& problems, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const base::Error& problem) {
+    problems.push_back(problem);
+  } catch (const base::Errors& several) {
+    problems.insert(problems.end(), several.all().begin(), several.all().end());
+  }
+}
+
+// Every module on every host: settings resolved and config files seen.
+void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& hosts) {
   std::vector<base::Error> problems;
-  const auto collect = [&](const std::function<void()>& work) {
-    try {
-      work();
-    } catch (const base::Error& problem) {
-      problems.push_back(problem);
-    } catch (const base::Errors& several) {
-      problems.insert(problems.end(), several.all().begin(), several.all().end());
-    }
-  };
+  std::map<std::string, std::vector<settings::ModuleSettings>> by_host;
   for (const auto& module : fleet.modules) {
-    for (const auto& host : fleet.hosts) {
-      auto deployment = std::make_unique<Deployment>();
-      deployment->module = module.get();
-      deployment->host = host.get();
-      collect([&] {
-        deployment->settings = run.project.settings_for(*module->module, host->host, run.request.config);
+    for (const settings::Host& host : hosts) {
+      collect(problems, [&] {
+        auto deployment = std::make_unique<Deployment>();
+        deployment->module = module.get();
+        deployment->settings = run.project.settings_for(*module->module, host, run.request.config);
+        by_host[host.name].push_back(*deployment->settings);
         settings::check_config_files(*deployment->settings);
+        deployment->host = &host_as(fleet, host, deployment->settings->become());
+        module->targets.push_back(deployment.get());
+        fleet.deployments.push_back(std::move(deployment));
       });
-      module->targets.push_back(deployment.get());
-      fleet.deployments.push_back(std::move(deployment));
     }
   }
+  for (const auto& [host, here] : by_host)
+    collect(problems, [&] { settings::check_paths_apart(here); });
   if (!problems.empty()) throw base::Errors(std::move(problems));
 }
 
@@ -146,15 +164,6 @@ std::vector<std::unique_ptr<ModuleRun>> choose_modules(Run& run) {
 std::string version_mark(const ModuleRun& module, const Deployment& first) {
   if (!module.checkout.commit.empty()) return module.checkout.commit;
   return base::to_hex(first.composed->tree.root_digest());
-}
-
-template <class Record>
-std::vector<std::string> names_of(const std::vector<std::unique_ptr<Record>>& records,
-                                  const std::function<std::string(const Record&)>& name) {
-  std::vector<std::string> names;
-  for (const auto& record : records)
-    names.push_back(name(*record));
-  return names;
 }
 
 }  // namespace
@@ -183,26 +192,29 @@ void load_project(Run& run) {
   if (!run.request.config.empty()) settings::check_config(run.project, run.request.config);
 }
 
-std::vector<std::unique_ptr<HostRun>> choose_hosts(Run& run) {
-  std::vector<std::unique_ptr<HostRun>> hosts;
-  for (settings::Host& host : settings::select_hosts(run.project, run.request.hosts, run.request.config)) {
-    auto made = std::make_unique<HostRun>();
-    made->host = std::move(host);
-    hosts.push_back(std::move(made));
-  }
-  return hosts;
+std::vector<settings::Host> choose_hosts(const Run& run) {
+  return settings::select_hosts(run.project, run.request.hosts, run.request.config);
 }
 
 Fleet prepare_fleet(Run& run) {
   Fleet fleet;
   fleet.modules = choose_modules(run);
-  fleet.hosts = choose_hosts(run);
-  run.around.sink.handle(event::RunStarted{
-      run.request.run_id, "deploy", run.project.name, run.request.config, run.request.ref,
-      run.request.message, Run::user(),
-      names_of<HostRun>(fleet.hosts, [](const HostRun& host) { return host.host.name; }),
-      names_of<ModuleRun>(fleet.modules, [](const ModuleRun& module) { return module.module->name; })});
-  add_deployments(run, fleet);
+  const std::vector<settings::Host> hosts = choose_hosts(run);
+  event::RunStarted started{run.request.run_id,
+                            "deploy",
+                            run.project.name,
+                            run.request.config,
+                            run.request.ref,
+                            run.request.message,
+                            Run::user(),
+                            {},
+                            {}};
+  for (const settings::Host& host : hosts)
+    started.hosts.push_back(host.name);
+  for (const auto& module : fleet.modules)
+    started.modules.push_back(module->module->name);
+  run.around.sink.handle(started);
+  add_deployments(run, fleet, hosts);
 
   PluginCatalog catalog(run.around.world, run.project.plugin_folders, run.request.plugin_path);
   plugin::TrustRules rules;

@@ -26,7 +26,7 @@ struct Fleet {
 // Reads and validates the project of the request into run.project. Throws base::Error and base::Errors.
 void load_project(Run& run);
 // The hosts that the request means.
-std::vector<std::unique_ptr<HostRun>> choose_hosts(Run& run);
+std::vector<settings::Host> choose_hosts(const Run& run);
 // Loads plugins and hooks, checks out sources, composes trees. Throws base::Error and base::Errors.
 Fleet prepare_fleet(Run& run);
 // SIG_SOURCE_PREPARE and the build, for a module that is going to be deployed; its trees are composed anew.

@@ -23,7 +23,7 @@ void print_lines(Run& run, const HostRun& host, const std::string& text) {
 }
 
 void run_on(Run& run, HostRun& host) {
-  connect(run, host, host.host.become);
+  connect(run, host);
   if (host.failure) return;
   protocol::RunRequest request;
   request.arguments = run.request.command;
@@ -40,17 +40,21 @@ void run_on(Run& run, HostRun& host) {
 
 base::ExitCode run_on_hosts(Run& run) {
   load_project(run);
-  const std::vector<std::unique_ptr<HostRun>> hosts = choose_hosts(run);
+  std::vector<std::unique_ptr<HostRun>> hosts;
   std::vector<HostRun*> all;
-  for (const auto& host : hosts)
-    all.push_back(host.get());
+  for (const settings::Host& host : choose_hosts(run)) {
+    hosts.push_back(std::make_unique<HostRun>());
+    hosts.back()->host = host;
+    hosts.back()->become = host.become;
+    all.push_back(hosts.back().get());
+  }
   for_each_at_once<HostRun>(all, [&](HostRun& host) {
     try {
       run_on(run, host);
     } catch (const base::Error& error) {
       host.failure = error;
     } catch (const base::Interrupted&) {
-      host.failure = base::Error(base::Code::internal, "interrupted");
+      host.failure = base::Error(base::Code::interrupted, "interrupted");
     }
   });
   run.shield.user().check();

@@ -42,6 +42,9 @@ class ContextService : public Context {
   LiveModule& module_;
 };
 
+// Seconds. A handler's program that hangs must not hold a run for ever; migrations may take a while.
+constexpr std::uint32_t kLongestProgram = 3600;
+
 class TargetService : public Target {
   endpoint::Endpoint& endpoint() {
     if (!module_.on_host())
@@ -76,6 +79,7 @@ class TargetService : public Target {
     request.arguments = arguments;
     request.directory = directory.empty() ? "" : absolute(directory);
     request.input = input;
+    request.deadline_seconds = kLongestProgram;
     request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
     const protocol::RunResult result =
         waiting([&](endpoint::Endpoint& target) { return target.run(request); });

@@ -34,7 +34,8 @@ void settle_one(Run& run, const JournalEntry& entry) {
   const settings::ModuleSettings settings = run.project.settings_for(*module, *host, run.request.config);
   HostRun connection;
   connection.host = *host;
-  connect(run, connection, settings.become());
+  connection.become = settings.become();
+  connect(run, connection);
   if (connection.failure) throw base::Error(*connection.failure);
   connection.endpoint->lock(lock_for(run, entry, settings));
   if (entry.step == Step::staging) {
