@@ -33,6 +33,13 @@ void open_folders(const std::filesystem::path& path) {
     open_folders(entry.path());
 }
 
+// A name beside the file for mkostemp(3), also when the file's own name is as long as a name can be.
+std::string temporary_beside(const std::filesystem::path& file) {
+  constexpr std::size_t kLongest = 255 - 8;  // NAME_MAX less what is added
+  const std::string name = file.filename().string();
+  return (folder_of(file) / ("." + (name.size() > kLongest ? "porter" : name) + ".XXXXXX")).string();
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& file, std::size_t limit) {
@@ -43,7 +50,7 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit) {
 }
 
 void write_file(const std::filesystem::path& file, std::string_view content, mode_t mode, Durable durable) {
-  std::string temporary = (folder_of(file) / ("." + file.filename().string() + ".XXXXXX")).string();
+  std::string temporary = temporary_beside(file);
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
   if (!fd) throw_errno(temporary);
   try {
@@ -61,7 +68,10 @@ void write_file(const std::filesystem::path& file, std::string_view content, mod
 void make_folders(const std::filesystem::path& folder, mode_t mode) {
   if (folder.empty() || std::filesystem::is_directory(folder)) return;
   make_folders(folder.parent_path(), mode);
-  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) throw_errno(folder.string());
+  if (::mkdir(folder.c_str(), mode) == 0) return;
+  if (errno != EEXIST) throw_errno(folder.string());
+  // Somebody else was quicker, or a file is in the way.
+  if (!std::filesystem::is_directory(folder)) throw system_error(folder.string(), ENOTDIR);
 }
 
 void remove_tree(const std::filesystem::path& path) {

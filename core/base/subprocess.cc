@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,7 +104,20 @@ void append_limited(std::string& to, std::string_view more, std::size_t limit) {
   if (to.size() < limit) to.append(more.substr(0, limit - to.size()));
 }
 
-// Moves bytes between a running child and its command's fields until both outputs are closed.
+// Readable once the process has ended. None on a kernel older than 5.3.
+UniqueFd end_of(pid_t pid) {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+// Whether a child has ended; it stays to be waited for.
+bool has_ended(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid;
+}
+
+// Moves bytes between a running child and its command's fields until the child has ended. Who still holds its
+// pipes then (a service that it started) is not waited for.
 class Conversation {
  public:
   Conversation(const Command& command, CommandResult& result, UniqueFd input, UniqueFd output,
@@ -116,26 +131,49 @@ class Conversation {
     if (command.input.empty()) input_.reset();
   }
 
-  void run(Deadline deadline, const CancelToken& cancel) {
-    while (output_ || errors_) {
+  void run(pid_t child, Deadline deadline, const CancelToken& cancel) {
+    const UniqueFd end = end_of(child);
+    while (!has_ended(child)) {
       cancel.check();
-      std::array<pollfd, 4> fds = {pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0},
-                                   pollfd{input_.get(), POLLOUT, 0}, pollfd{cancel.descriptor(), POLLIN, 0}};
-      if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR) throw_errno("poll");
       if (deadline.passed())
         throw Error(Code::timeout, fmt::format("{}: still running at its deadline", command_.arguments[0]));
+      std::array<pollfd, 5> fds = {pollfd{output_.get(), POLLIN, 0}, pollfd{errors_.get(), POLLIN, 0},
+                                   pollfd{input_.get(), POLLOUT, 0}, pollfd{cancel.descriptor(), POLLIN, 0},
+                                   pollfd{end.get(), POLLIN, 0}};
+      if (::poll(fds.data(), fds.size(), patience(end, deadline)) < 0) {
+        if (errno != EINTR) throw_errno("poll");
+        continue;  // nothing was written into fds
+      }
       if (fds[0].revents != 0) drain(output_, result_.output);
       if (fds[1].revents != 0) drain(errors_, result_.errors);
       if (fds[2].revents != 0) feed();
     }
+    take_rest(output_, result_.output);
+    take_rest(errors_, result_.errors);
   }
 
  private:
+  static int patience(const UniqueFd& end, Deadline deadline) {
+    constexpr int kLook = 20;  // milliseconds between looks where the kernel cannot wake us
+    const int timeout = deadline.poll_timeout();
+    if (end) return timeout;
+    return timeout < 0 ? kLook : std::min(timeout, kLook);
+  }
+
   void drain(UniqueFd& from, std::string& to) {
     std::array<std::byte, 65536> buffer;
     const std::size_t got = read_some(from.get(), buffer);
     if (got == 0) return from.reset();
     append_limited(to, {reinterpret_cast<const char*>(buffer.data()), got}, command_.output_limit);
+  }
+
+  // What is in the pipe now, and not what somebody may write for ever.
+  void take_rest(UniqueFd& from, std::string& to) {
+    int waiting = 0;
+    if (!from || ::ioctl(from.get(), FIONREAD, &waiting) != 0 || waiting <= 0) return;
+    std::string rest(static_cast<std::size_t>(waiting), '\0');
+    rest.resize(read_some(from.get(), std::as_writable_bytes(std::span(rest))));
+    append_limited(to, rest, command_.output_limit);
   }
 
   void feed() {
@@ -174,8 +212,12 @@ Child Child::start(const Command& command, const Wiring& wiring) {
   if (got == 0) return Child(pid);
   ::waitpid(pid, nullptr, 0);
   const bool missing = reason == ENOENT || reason == ENOTDIR;
+  std::error_code unreachable;
+  const bool stands =
+      command.directory.empty() || std::filesystem::is_directory(command.directory, unreachable);
+  const std::string where = stands ? "" : fmt::format(" in {}", command.directory.string());
   throw Error(missing ? Code::missing : Code::io,
-              fmt::format("cannot run {}: {}", command.arguments[0], std::strerror(reason)));
+              fmt::format("cannot run {}{}: {}", command.arguments[0], where, std::strerror(reason)));
 }
 
 Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)) {}
@@ -223,7 +265,7 @@ CommandResult run_command(const Command& command, Deadline deadline, const Cance
   errors.second.reset();
   CommandResult captured;
   Conversation(command, captured, std::move(input.second), std::move(output.first), std::move(errors.first))
-      .run(deadline, cancel);
+      .run(child.pid(), deadline, cancel);
   CommandResult result = child.wait();
   result.output = std::move(captured.output);
   result.errors = std::move(captured.errors);

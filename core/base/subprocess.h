@@ -39,8 +39,10 @@ struct CommandResult {
   std::string describe() const;
 };
 
-// Runs to the end. Throws Error(missing) when the program does not exist, Error(timeout) at the deadline and
-// Interrupted on cancel; a failing program is a result, not an exception.
+// Runs until the program ends, and no longer: a service that it leaves behind lives on, and what that writes
+// into the program's pipes later is lost. Throws Error(missing) when the program or its directory does not
+// exist, Error(timeout) at the deadline and Interrupted on cancel; a failing program is a result, not an
+// exception.
 CommandResult run_command(const Command& command, Deadline deadline, const CancelToken& cancel);
 
 // A running child with the descriptors that were asked for. The destructor ends its process group (SIGKILL)
