@@ -62,6 +62,9 @@ function(porter_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
+  if(PORTER_SANITIZE)  # instrumented code is several times slower
+    math(EXPR ARG_TIMEOUT "4 * ${ARG_TIMEOUT}")
+  endif()
   add_executable(test_${name} ${ARG_SOURCES})
   # Tests are compiled once and run once: optimising them costs more than it gives.
   target_compile_options(test_${name} PRIVATE -O0)

@@ -1,0 +1,100 @@
+// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
+// record), made by the rooms' own writers.
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <random>
+
+#include "core/agent/record.h"
+#include "core/base/fd.h"
+#include "core/base/files.h"
+#include "core/event/codec.h"
+#include "core/event/reply.h"
+#include "core/sync/compare.h"
+#include "core/sync/delta.h"
+#include "core/sync/manifest.h"
+#include "core/sync/tree_codec.h"
+#include "tests/unit/sync/sample_trees.h"
+
+using namespace porter;
+
+namespace {
+
+class Seeds {
+ public:
+  explicit Seeds(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  void add(const std::string& target, std::string_view bytes) {
+    base::make_folders(folder_ / target);
+    base::write_file(folder_ / target / ("made" + std::to_string(count_++)), bytes);
+  }
+
+ private:
+  std::filesystem::path folder_;
+  int count_ = 0;
+};
+
+void write_trees(Seeds& seeds) {
+  std::mt19937 random(1);
+  for (int folders = 1; folders < 8; ++folders) {
+    const sync::Tree tree = sync::test::random_tree(random, sync::Identity::content_only, folders, 3);
+    const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
+    seeds.add("tree", '\0' + bytes);
+    seeds.add("tree", '\1' + bytes);
+    seeds.add("tree", '\0' + sync::encode_tree(tree, sync::Stamps::yes));
+    const std::string seal =
+        sync::encode_seal({"r1", "skip", "label", "", "run", 1, "releases", {}, {}}, tree);
+    seeds.add("tree", '\2' + seal);
+    constexpr std::size_t kHead = 13;  // magic and version; the checksum are the last 32 bytes
+    seeds.add("tree", '\3' + seal.substr(kHead, seal.size() - kHead - base::Digest().size()));
+  }
+}
+
+// Both formats for the files that the target makes itself are found by mutation; these show the shape.
+void write_deltas(Seeds& seeds) {
+  const base::TemporaryFolder folder;
+  std::mt19937 random(2);
+  const std::string old = sync::test::random_bytes(random, 5000);
+  const std::string wanted = old.substr(0, 2048) + "inserted" + old.substr(2048);
+  base::write_file(folder.path() / "old", old);
+  base::write_file(folder.path() / "new", wanted);
+  const auto open_file = [&](const char* name) {
+    return base::UniqueFd(::open((folder.path() / name).c_str(), O_RDONLY | O_CLOEXEC));
+  };
+  const base::UniqueFd old_file = open_file("old");
+  const base::UniqueFd new_file = open_file("new");
+  std::string signature;
+  sync::SignatureJob(old_file.get(), old.size()).run([&](std::string_view bytes) { signature += bytes; });
+  sync::SignatureLoader loader(old.size());
+  loader.feed(signature);
+  const sync::Signature loaded = loader.finish();
+  std::string delta;
+  sync::DeltaJob(loaded, new_file.get(), wanted.size()).run([&](std::string_view bytes) { delta += bytes; });
+  seeds.add("delta", std::string("\0\xff", 2) + signature.substr(12));
+  seeds.add("delta", "\1\xff" + signature);
+  seeds.add("delta", "\2\xff" + delta);
+  seeds.add("delta", "\2\x01" + delta);
+  seeds.add("delta", "\3\xff" + wanted);
+}
+
+template <std::size_t kIndex = 0>
+void write_events(Seeds& seeds) {
+  if constexpr (kIndex < std::variant_size_v<event::Event>) {
+    const event::Event empty = std::variant_alternative_t<kIndex, event::Event>();
+    seeds.add("event", event::encode(empty, base::WallTime()));
+    write_events<kIndex + 1>(seeds);
+  }
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  Seeds seeds(arguments[1]);
+  write_trees(seeds);
+  write_deltas(seeds);
+  write_events(seeds);
+  seeds.add("event", event::encode(event::Reply(event::Stop())));
+  seeds.add("event", event::encode(event::Reply(event::Answer{7, base::Secret("yes")})));
+  seeds.add("record", agent::Record().set("action", "commit").set("who", "ann at home\n").line());
+  return 0;
+}
