@@ -33,8 +33,8 @@ int main(int count, char** arguments) {
       return kExitUsage;
     }
     ::signal(SIGPIPE, SIG_IGN);
-    // Modes come from the manifest; what a web server has to enter (releases/, shared/) must not depend on the
-    // login shell's mask. Programs run for plugins get the same one.
+    // Modes come from the manifest; what a web server has to enter (releases/, shared/) must not depend on
+    // the login shell's mask. Programs run for plugins get the same one.
     ::umask(022);
     ::prctl(PR_SET_DUMPABLE, 0);  // what passes through here belongs in no core file
     return porter::agent::serve(STDIN_FILENO, STDOUT_FILENO);

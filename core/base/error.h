@@ -15,9 +15,9 @@ namespace porter::base {
 // The number is part of the interface (docs/errors.md): never reuse one, never change a meaning.
 enum class Code : int {
   internal = 100,
-  interrupted = 101,     // the person at the terminal, or a signal, ended the run
-  usage = 200,       // the command line
-  ini_syntax = 210,  // a project file cannot be read as INI
+  interrupted = 101,  // the person at the terminal, or a signal, ended the run
+  usage = 200,        // the command line
+  ini_syntax = 210,   // a project file cannot be read as INI
   unknown_section = 211,
   unknown_key = 212,
   bad_value = 213,

@@ -185,7 +185,8 @@ class Parser {
     std::vector<std::string>& words = out_.command == Command::run ? request.command : request.modules;
     words.insert(words.end(), foreign.begin(), foreign.end());
     if (out_.command == Command::run && words.empty()) {
-      throw base::Error(base::Code::usage, "run: no program was given").hint("porter-admin run --host NAME -- CMD ARG…");
+      throw base::Error(base::Code::usage, "run: no program was given")
+          .hint("porter-admin run --host NAME -- CMD ARG…");
     }
     request.with_dependencies = !no_dependencies_;
     request.force = base::comma_list(force_names_);

@@ -1,7 +1,8 @@
 #pragma once
-// One section or exported symbol of an ELF64 shared object, by name: a bounded reader that trusts no number of the file. Written
-// from the System V ABI (gABI 4.1, chapters 4 and 5) and elf(5). It finds what would harm the process inside
-// dlopen (a truncated file kills it) or be reported wrongly by it (a foreign machine).
+// One section or exported symbol of an ELF64 shared object, by name: a bounded reader that trusts no number
+// of the file. Written from the System V ABI (gABI 4.1, chapters 4 and 5) and elf(5). It finds what would
+// harm the process inside dlopen (a truncated file kills it) or be reported wrongly by it (a foreign
+// machine).
 
 #include <filesystem>
 #include <optional>

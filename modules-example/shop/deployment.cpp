@@ -11,4 +11,6 @@ void post_send(porter::Module& module) {
 
 }  // namespace
 
-PORTER_DEPLOYMENT { module.push_signal_handler(porter::SIG_SOURCE_POST_SEND, &post_send); }
+PORTER_DEPLOYMENT {
+  module.push_signal_handler(porter::SIG_SOURCE_POST_SEND, &post_send);
+}
