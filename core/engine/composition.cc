@@ -123,7 +123,9 @@ std::vector<std::string> generated_of(const settings::ModuleSettings& settings) 
 const sync::Tree& SourceWalks::walk(const source::Checkout& checkout,
                                     const settings::ModuleSettings& settings,
                                     const base::CancelToken& cancel) {
-  const std::string key = checkout.tree.string() + '\n' + base::join(settings.exclude(), "\n");
+  std::string key = checkout.tree.string() + '\n' + base::join(settings.exclude(), "\n");
+  if (settings.layout() == settings::Layout::inplace)
+    key += "\n\n" + base::join(settings.shared_paths(), "\n");
   const auto known = walked_.find(key);
   if (known != walked_.end()) return known->second;
   return walked_.emplace(key, walk_folder(checkout.tree, checkout.identity, settings, cancel)).first->second;

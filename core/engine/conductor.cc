@@ -203,13 +203,13 @@ class Conductor {
 
   ExitCode stage_and_activate() {
     for (const auto& module : fleet_.modules) {
-      if (to_do(*module) && !stage_by_signal(*module)) return give_up(ExitCode::nothing_activated);
+      if (to_do(*module) && !stage_by_signal(*module)) return give_up(undo_code());
     }
     // The barrier: every host has every module sealed.
     try {
       run_.shield.raise();
     } catch (const base::Interrupted&) {
-      return give_up(ExitCode::nothing_activated);
+      return give_up(undo_code());
     }
     for (const auto& module : fleet_.modules) {
       activate(*module);
@@ -226,6 +226,7 @@ class Conductor {
       module.scope->signal(SIG_DEPLOY, {});
     } catch (const Error& error) {
       if (!any_failed()) module.targets.front()->failure = error;
+      return false;
     } catch (const base::Interrupted&) {
       return false;
     }
@@ -243,6 +244,8 @@ class Conductor {
 
   void own_procedure(ModuleRun& module) {
     stage(module);
+    // This module has no barrier of the run before it, and its way back must not be cut either.
+    run_.shield.raise();
     activate(module);
     throw_first_failure(module);
     commit(module);
@@ -327,6 +330,14 @@ class Conductor {
     if (some_stay) return ExitCode::some_hosts_failed;
     const bool interrupted = run_.around.cancel.cancelled() && code == ExitCode::nothing_activated;
     return interrupted ? ExitCode::interrupted : code;
+  }
+
+  // What a failure before the barrier means: a module with a procedure of its own may have been live.
+  ExitCode undo_code() const {
+    const bool any_live = std::any_of(
+        fleet_.deployments.begin(), fleet_.deployments.end(),
+        [](const auto& one) { return one->state == State::activating || one->state == State::active; });
+    return any_live ? ExitCode::rolled_back : ExitCode::nothing_activated;
   }
 
   void undo(Deployment& one) {
@@ -467,7 +478,8 @@ class Conductor {
     end.bytes_sent = one.report.wire_out;
     end.bytes_received = one.report.wire_in;
     end.tree_bytes = one.composed ? one.composed->tree.byte_count() : 0;
-    if (one.to_do())
+    const bool begun = one.began != std::chrono::steady_clock::time_point();
+    if (begun)
       end.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - one.began).count();
     run_.around.sink.handle(end);
   }

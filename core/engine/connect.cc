@@ -40,15 +40,23 @@ base::Error as_unreachable(const base::Error& error) {
 
 }  // namespace
 
+void dial_host(Run& run, HostRun& host) {
+  host.transport = open_transport(run, host.host);
+  host.endpoint = endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host));
+}
+
 void connect(Run& run, HostRun& host) {
   const auto began = std::chrono::steady_clock::now();
   try {
-    host.transport = open_transport(run, host.host);
-    host.endpoint = endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host));
+    run.connector(run, host);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    run.around.sink.handle(event::HostConnected{host.host.name, host.transport->describe(), seconds});
+    run.around.sink.handle(event::HostConnected{host.host.name, host.endpoint->where(), seconds});
   } catch (const base::Error& error) {
     host.failure = as_unreachable(error);
+  } catch (const base::Interrupted&) {
+    host.failure = base::Error(base::Code::interrupted, "interrupted");
+  } catch (const std::exception& error) {
+    host.failure = base::Error(base::Code::internal, error.what());
   }
 }
 

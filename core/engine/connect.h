@@ -7,8 +7,10 @@
 
 namespace porter::engine {
 
-// Fills in transport and endpoint, or failure. Never throws.
+// Fills in transport and endpoint by the run's connector, or failure. Never throws.
 void connect(Run& run, HostRun& host);
+// The real connector: over SSH, or a child process for local:.
+void dial_host(Run& run, HostRun& host);
 
 // The SSH side of a host of the project, for connect() and `hosts trust`.
 transport::SshTarget ssh_target(const settings::Host& host);

@@ -76,7 +76,7 @@ struct Deployment {
   endpoint::TrafficCount traffic;  // of the connection, when this deployment began; its own when it ended
   std::unique_ptr<LiveModule> live;
   std::optional<base::Error> failure;
-  std::chrono::steady_clock::time_point began;
+  std::chrono::steady_clock::time_point began;  // of the staging; zero: not begun
 
   const std::string& module_name() const { return module->module->name; }
   const std::string& host_name() const { return host->host.name; }

@@ -73,7 +73,8 @@ ExitCode run_guarded(const Request& request, const Surroundings& around) {
 base::ExitCode run(const Request& request, const Surroundings& around) noexcept {
   const auto began = std::chrono::steady_clock::now();
   FirstCause sink(around.sink);
-  const ExitCode code = run_guarded(request, {around.world, sink, around.asker, around.cancel});
+  const ExitCode code =
+      run_guarded(request, {around.world, sink, around.asker, around.cancel, around.connector});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   around.sink.handle(event::RunFinished{static_cast<int>(code), sink.cause(), seconds});
   return code;

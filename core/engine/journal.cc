@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -26,6 +27,14 @@ namespace {
 
 std::filesystem::path file_of(const std::filesystem::path& state_folder, const std::string& run_id) {
   return state_folder / "runs" / (run_id + ".journal");
+}
+
+std::optional<JournalEntry> read_line(const std::string& line) {
+  try {
+    return json::parse(line).get<JournalEntry>();
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -72,9 +81,9 @@ std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& 
   std::vector<JournalEntry> last;
   std::map<std::string, std::size_t> index;
   for (const std::string& line : base::split(base::read_file(file), '\n')) {
-    const json object = json::parse(line, nullptr, false);
-    if (object.is_discarded()) continue;
-    const auto entry = object.get<JournalEntry>();
+    const std::optional<JournalEntry> read = read_line(line);
+    if (!read) continue;
+    const JournalEntry& entry = *read;
     const auto [found, fresh] = index.try_emplace(entry.host + '\n' + entry.module, last.size());
     if (fresh)
       last.push_back(entry);

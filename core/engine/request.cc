@@ -19,12 +19,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Request, action, run_id, directory, modules, 
                                    known_hosts, plugin_path, plugin_arguments, command)
 
 std::string encode(const Request& request) {
-  return json(request).dump(-1, ' ', false, json::error_handler_t::replace);
+  // CBOR, not text: folder names and arguments are bytes, and need not be UTF-8.
+  const std::vector<std::uint8_t> bytes = json::to_cbor(json(request));
+  return {bytes.begin(), bytes.end()};
 }
 
 Request decode_request(std::string_view text) {
   try {
-    return json::parse(text).get<Request>();
+    return json::from_cbor(text.begin(), text.end()).get<Request>();
   } catch (const json::exception& problem) {
     throw base::Error(base::Code::protocol, std::string("not a request: ") + problem.what());
   }

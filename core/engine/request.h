@@ -34,6 +34,7 @@ struct Request {
   std::vector<std::string> command;                     // run -- CMD
 };
 
+// Bytes, not text; what is in the strings comes back as it was.
 std::string encode(const Request& request);
 // Throws Error(protocol).
 Request decode_request(std::string_view text);

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "core/engine/connect.h"
 #include "core/plugin/finder.h"
 
 namespace porter::engine {
@@ -28,6 +29,7 @@ Run::Run(const Request& the_request, const Surroundings& the_surroundings)
       started(the_surroundings.world.now()),
       shield(the_surroundings.cancel),
       bus_events(the_surroundings.sink),
+      connector(the_surroundings.connector ? the_surroundings.connector : dial_host),
       agents(endpoint::AgentBundle::open(endpoint::AgentBundle::folder_for(plugin::running_executable()))) {}
 
 void Run::say(event::Level level, const std::string& text) const {

@@ -44,6 +44,7 @@ struct Run {
   std::map<std::string, std::unique_ptr<plugin::LoadedPlugin>> plugins;  // by name; one instance a run
   std::shared_ptr<bus::RunRegistry> registry = std::make_shared<bus::RunRegistry>();
   BusEvents bus_events;
+  Connector connector;
   endpoint::AgentBundle agents;
   transport::SshLoops loops;
 };

@@ -1,0 +1,236 @@
+#pragma once
+// Hosts that are only records: what an agent would have been told, in order, and what would be live after it.
+// For tests of whoever walks over endpoints. Thread-safe; a step is named "HOST STEP SITE" ("one seal
+// /srv/root"), and every step can be made to fail, or to do something first.
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/endpoint/endpoint.h"
+#include "core/sync/compose.h"
+#include "core/sync/plan.h"
+
+namespace porter::tests {
+
+class FakeHosts {
+ public:
+  struct Site {
+    std::string current;  // release id that is live
+    std::map<std::string, protocol::SealHeader> sealed;
+    std::string staged;    // an unfinished stage
+    std::string previous;  // live before the activation that is not committed
+    std::string pending;   // that activation
+    std::uint64_t drift = 0;
+    std::optional<sync::Tree> tree;  // what compare() finds; else nothing at all
+    protocol::StageRequest request;  // the last one
+  };
+
+  // The next time this step is taken it throws; `times` times.
+  void fail(const std::string& step, const base::Error& error, int times = 1) {
+    const std::lock_guard lock(mutex_);
+    failures_.insert_or_assign(step, std::pair(error, times));
+  }
+  // Done when this step is taken, before it.
+  void when(const std::string& step, std::function<void()> work) {
+    const std::lock_guard lock(mutex_);
+    works_[step] = std::move(work);
+  }
+  void take(const std::string& step) {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(mutex_);
+      steps_.push_back(step);
+      if (const auto found = works_.find(step); found != works_.end()) work = found->second;
+    }
+    if (work) work();
+    const std::lock_guard lock(mutex_);
+    const auto found = failures_.find(step);
+    if (found != failures_.end() && found->second.second-- > 0) throw base::Error(found->second.first);
+  }
+
+  std::vector<std::string> steps() const {
+    const std::lock_guard lock(mutex_);
+    return steps_;
+  }
+  // Of one host, without its name.
+  std::vector<std::string> steps_of(const std::string& host) const {
+    std::vector<std::string> found;
+    for (const std::string& step : steps()) {
+      if (step.starts_with(host + " ")) found.push_back(step.substr(host.size() + 1));
+    }
+    return found;
+  }
+  // How many steps hold this text.
+  std::size_t count(const std::string& text) const {
+    const std::vector<std::string> all = steps();
+    return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const std::string& step) {
+      return step.find(text) != std::string::npos;
+    }));
+  }
+  void forget_steps() {
+    const std::lock_guard lock(mutex_);
+    steps_.clear();
+  }
+
+  Site site(const std::string& host, const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    return sites_[{host, path}];
+  }
+  void change(const std::string& host, const std::string& path, const std::function<void(Site&)>& work) {
+    const std::lock_guard lock(mutex_);
+    work(sites_[{host, path}]);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> steps_;
+  std::map<std::string, std::pair<base::Error, int>> failures_;
+  std::map<std::string, std::function<void()>> works_;
+  std::map<std::pair<std::string, std::string>, Site> sites_;
+};
+
+class FakeEndpoint final : public endpoint::Endpoint {
+ public:
+  // `hosts` outlives it. `waits`: what cuts a real endpoint's waits short.
+  FakeEndpoint(FakeHosts& hosts, std::string host, base::CancelToken waits)
+      : hosts_(hosts), host_(std::move(host)), waits_(std::move(waits)) {
+    hello_.hostname = host_;
+  }
+
+  const protocol::Hello& hello() const override { return hello_; }
+  bool pushed() const override { return false; }
+  const std::string& where() const override { return host_; }
+
+  std::vector<protocol::SiteState> look(const std::vector<protocol::SiteQuery>& sites) override {
+    std::vector<protocol::SiteState> states;
+    for (const protocol::SiteQuery& query : sites) {
+      take("look", query.path);
+      states.push_back(state_of(query.path));
+    }
+    return states;
+  }
+  sync::SyncPlan compare(const protocol::SiteQuery& site, const sync::Composed& composed) override {
+    take("compare", site.path);
+    sync::Tree nothing;
+    nothing.identity = composed.tree.identity;
+    nothing.folders.emplace_back();
+    nothing.seal_digests();
+    return sync::make_plan(composed.tree, hosts_.site(host_, site.path).tree.value_or(nothing));
+  }
+
+  void lock(const protocol::LockRequest& request) override { take("lock", request.site); }
+  void unlock(const std::string& site) override { take("unlock", site); }
+
+  protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
+                              const endpoint::ProgressSink&) override {
+    take("stage", request.site);
+    change(request.site, [&](FakeHosts::Site& site) {
+      site.staged = request.release_id;
+      site.request = request;
+    });
+    protocol::StageReport report;
+    report.files_whole = composed.tree.file_count();
+    return report;
+  }
+  protocol::SealHeader seal(const std::string& path, const protocol::SealHeader& header) override {
+    take("seal", path);
+    change(path, [&](FakeHosts::Site& site) {
+      site.staged.clear();
+      site.sealed[header.release_id] = header;
+    });
+    return header;
+  }
+  void activate(const std::string& path, const std::string& release, const std::string&,
+                protocol::Deletion) override {
+    take("activate", path);
+    change(path, [&](FakeHosts::Site& site) {
+      site.previous = std::exchange(site.current, release);
+      site.pending = release;
+    });
+  }
+  protocol::SealHeader reseal(const std::string& path, const std::string& release) override {
+    take("reseal", path);
+    return hosts_.site(host_, path).sealed[release];
+  }
+  void revert(const std::string& path, const std::string& release) override {
+    take("revert", path);
+    change(path, [&](FakeHosts::Site& site) {
+      if (site.pending == release) site.current = site.previous;
+      site.pending.clear();
+      site.sealed.erase(release);
+    });
+  }
+  protocol::CommitReport commit(const std::string& path, const std::string&, std::uint32_t) override {
+    take("commit", path);
+    change(path, [](FakeHosts::Site& site) { site.pending.clear(); });
+    return {};
+  }
+  void discard(const std::string& path, const std::string& release) override {
+    take("discard", path);
+    change(path, [&](FakeHosts::Site& site) {
+      site.staged.clear();
+      site.sealed.erase(release);
+    });
+  }
+
+  std::vector<protocol::HistoryRecord> history(const std::string& path, protocol::Layout,
+                                               std::uint32_t) override {
+    take("history", path);
+    return {};
+  }
+  protocol::RunResult run(const protocol::RunRequest& request) override {
+    take("run", request.arguments.front());
+    return {};
+  }
+  protocol::PathState stat(const std::string& path) override {
+    take("stat", path);
+    return {};
+  }
+  std::string read_file(const std::string& path, std::uint64_t) override {
+    take("read", path);
+    return {};
+  }
+  void write_file(const std::string& path, std::string_view, std::uint32_t) override { take("write", path); }
+  void upload(const std::filesystem::path&, const std::string& path) override { take("upload", path); }
+  void remove(const std::string& path) override { take("remove", path); }
+  void rename(const std::string& from, const std::string&) override { take("rename", from); }
+  endpoint::TrafficCount traffic() const override { return {}; }
+  void close() override {}
+
+ private:
+  void take(const std::string& what, const std::string& path) {
+    waits_.check();
+    hosts_.take(host_ + " " + what + " " + path);
+    waits_.check();
+  }
+  void change(const std::string& path, const std::function<void(FakeHosts::Site&)>& work) {
+    hosts_.change(host_, path, work);
+  }
+  protocol::SiteState state_of(const std::string& path) {
+    const FakeHosts::Site site = hosts_.site(host_, path);
+    protocol::SiteState state;
+    state.path = path;
+    if (site.current.empty()) return state;
+    state.standing = protocol::Standing::ours;
+    state.current = site.current;
+    const auto seal = site.sealed.find(site.current);
+    if (seal != site.sealed.end()) state.seal = seal->second;
+    state.pending = site.pending;
+    state.drift_changed = site.drift;
+    return state;
+  }
+
+  FakeHosts& hosts_;
+  std::string host_;
+  base::CancelToken waits_;
+  protocol::Hello hello_;
+};
+
+}  // namespace porter::tests
