@@ -399,6 +399,19 @@ class Case(unittest.TestCase):
         self.directory = self.folder / name
         return self.directory
 
+    def ini(self, text, module="app"):
+        """Another ini for a module; its path stays."""
+        path = "project/%s/%s.ini" % (module, module)
+        return self.write(path, "[module]\npath = %s\n%s\n" % (self.site(module), text))
+
+    def compile_plugin(self, name, text):
+        """A plugin into the project's folder plugins/."""
+        source = self.write("plugin-%s.cpp" % name, text)
+        (self.directory / "plugins").mkdir(exist_ok=True)
+        flags = ["-fsanitize=" + os.environ["PORTER_SANITIZE"]] if SANITIZED else []
+        subprocess.run(["c++", "-std=c++20", "-fPIC", "-shared", *flags, "-I", str(SOURCE / "sdk/include"),
+                        str(source), "-o", str(self.directory / "plugins" / (name + ".so"))], check=True)
+
     def site(self, module="app"):
         return self.target / module
 

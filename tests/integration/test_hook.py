@@ -16,7 +16,6 @@ HEAD = """#include <porter/porter.h>
 class Hooks(porter.Case):
     def setUp(self):
         super().setUp()
-
         self.project()
 
     def hook(self, body, module="app"):
@@ -53,10 +52,10 @@ class Hooks(porter.Case):
 
     def test_order_is_defaults_then_hook_then_plugins_as_the_ini_lists_them(self):
         self.plugins("z.late", "a.early")
-        self.write("project/app/app.ini",
-                   "[module]\npath = %s\n[plugin:z.late]\n[plugin:a.early]\n" % self.site())
+        self.ini("[plugin:z.late]\n[plugin:a.early]")
         self.hook("""
-            module.push_signal_handler(porter::SIG_SOURCE_SEND, [](porter::Module& m) { porter::log(m, "I am the hook"); });
+            module.push_signal_handler(porter::SIG_SOURCE_SEND,
+                [](porter::Module& m) { porter::log(m, "I am the hook"); });
             porter::HandlerOptions first; first.priority = -1;
             module.push_signal_handler(porter::SIG_SOURCE_SEND,
                 [](porter::Module& m, const porter::Payload&) { porter::log(m, "I am first"); }, first);""")
@@ -69,18 +68,13 @@ class Hooks(porter.Case):
         self.write("project/project.ini", "[project]\nname = Test\ndepends = app\n[hosts]\nhere = local:\n"
                    "[plugins]\npath = plugins\n")
         for name in names:
-            source = self.write("plugin-%s.cpp" % name, HEAD + """
+            self.compile_plugin(name, HEAD + """
                 class One : public porter::Plugin {
                   void register_signal_handlers(porter::Module& module) override {
                     module.push_signal_handler(porter::SIG_SOURCE_SEND, [](porter::Module&) {});
                   }
                 };
                 PORTER_PLUGIN(One, "%s", "1", "one handler")""" % name)
-            (self.directory / "plugins").mkdir(exist_ok=True)
-            flags = ["-fsanitize=" + os.environ["PORTER_SANITIZE"]] if porter.SANITIZED else []
-            porter.subprocess.run(
-                ["c++", "-std=c++20", "-fPIC", "-shared", *flags, "-I", str(porter.SOURCE / "sdk/include"), str(source), "-o",
-                 str(self.directory / "plugins" / (name + ".so"))], check=True)
 
     # --- failures before the barrier: exit 5, nothing activated ---
 

@@ -37,9 +37,10 @@ class Kill(porter.Case):
                         pass
         return total
 
-    def start_and_kill_at(self, moment):
+    def start_and_kill_at(self, moment, agent_too=False):
         """Starts a deploy and kills porter-admin once the relay has passed that much of it. The relay stands
-        still meanwhile, so that the target is seen as it was at that moment."""
+        still meanwhile, so that the target is seen as it was at that moment. With `agent_too` nobody is left
+        there who could tidy up: the next deploy has to."""
         reached, go_on = threading.Event(), threading.Event()
         relay = self.relay_
         relay.reset()
@@ -58,6 +59,9 @@ class Kill(porter.Case):
             seen = porter.wait_until(self.stage_size, 10, "a stage with something in it")
             process.kill()
             process.wait()
+            for pid, words in porter.processes_with(self.mark):
+                if agent_too and "porter-agent" in words:
+                    porter.kill(pid)
         finally:
             relay.on_bytes = None
             go_on.set()
@@ -77,7 +81,7 @@ class Kill(porter.Case):
             self.assertEqual(len(before), FILES + 1)
             self.fill()
             moment = 300_000 + (whole - 600_000) * number // (MOMENTS - 1)
-            seen.append(self.start_and_kill_at(moment))
+            seen.append(self.start_and_kill_at(moment, agent_too=number % 4 == 1))
             self.nothing_runs()
             self.assertEqual(self.release_of(), release)
             self.assertEqual(porter.file_sums(self.current()), before)
@@ -107,9 +111,10 @@ class Kill(porter.Case):
     def test_a_killed_first_deploy_leaves_nothing_live(self):
         self.project(hosts="here = there")
         self.fill()
-        self.start_and_kill_at(6_000_000)
-        self.nothing_runs()
-        self.assertFalse(os.path.lexists(self.current()))
+        for agent_too in (False, True):
+            self.start_and_kill_at(6_000_000, agent_too)
+            self.nothing_runs()
+            self.assertFalse(os.path.lexists(self.current()))
         self.next_deploy_works()
 
     def test_a_killed_inplace_deploy_leaves_the_old_files(self):

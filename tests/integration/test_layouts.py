@@ -47,7 +47,7 @@ class Inplace(porter.Case):
     def test_delete_unknown_takes_what_is_not_in_the_source(self):
         self.deploy()
         self.write("target/app/theirs.txt", "not ours")
-        self.write("project/app/app.ini", "[module]\npath = %s\nlayout = inplace\ndelete = unknown\n" % self.site())
+        self.ini("layout = inplace\ndelete = unknown")
         self.deploy()
         self.assertEqual(self.names(), ["file.txt"])
 
@@ -74,7 +74,7 @@ class Inplace(porter.Case):
 
     def test_the_other_layout_is_refused(self):
         self.deploy()
-        self.write("project/app/app.ini", "[module]\npath = %s\n" % self.site())
+        self.ini("")
         before = porter.everything(self.site())
         result = self.deploy(code=USAGE)
         self.assertIn("inplace", result.err)
@@ -234,7 +234,8 @@ class Settings(porter.Case):
 
     def test_what_is_excluded_does_not_arrive(self):
         self.project(app="exclude = *.log, drafts/")
-        for name in ("a.log", "deep/b.log", "drafts/x", "kept.txt", ".gitignore", ".git/config", "private/no", "deep/.gitmodules"):
+        for name in ("a.log", "deep/b.log", "drafts/x", "kept.txt", ".gitignore", ".git/config", "private/no",
+                     "deep/.gitmodules"):
             self.write("project/app/src/" + name, "x")
         self.write("project/app/src/.porterignore", "/private\n")
         self.deploy()

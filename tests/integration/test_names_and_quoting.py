@@ -2,7 +2,6 @@
 canary file would tell."""
 
 import os
-import pathlib
 import pwd
 import shutil
 import subprocess
@@ -20,8 +19,8 @@ class Names(porter.Case):
         self.addCleanup(self.look_for_canary)
 
     def look_for_canary(self):
-        logins = {pathlib.Path(pwd.getpwuid(os.geteuid()).pw_dir), pathlib.Path("/"), pathlib.Path("/tmp"), pathlib.Path.cwd()}
-        found = [str(place / self.canary) for place in logins if (place / self.canary).exists()]
+        logins = {pwd.getpwuid(os.geteuid()).pw_dir, "/", "/tmp", os.getcwd()}
+        found = [place for place in (os.path.join(each, self.canary) for each in logins) if os.path.exists(place)]
         for place in found:
             os.unlink(place)
         self.assertEqual(found, [])
@@ -57,8 +56,8 @@ class Names(porter.Case):
         for bait in self.baits():
             for line in ("HostName %s", "User %s", "ProxyJump %s", "ProxyJump x@%s", "Port %s"):
                 with self.subTest(line % bait):
-                    (self.home / ".ssh/config").write_text("Host there\n  HostName 127.0.0.1\n  %s\n" % (line % bait)
-                                                           if line[:8] != "HostName" else "Host there\n  %s\n" % (line % bait))
+                    known = "" if line.startswith("HostName") else "  HostName 127.0.0.1\n"
+                    (self.home / ".ssh/config").write_text("Host there\n%s  %s\n" % (known, line % bait))
                     self.project(hosts="here = there")
                     result = self.run_admin("deploy", "--host", "here")
                     # A quoted value may be read as the harmless word that is in the quotes: then nobody is there.
@@ -68,7 +67,8 @@ class Names(porter.Case):
 
     def test_proxy_commands_are_not_run(self):
         (self.home / ".ssh/config").write_text(
-            "Host there\n  HostName 127.0.0.1\n  Port %d\n  ProxyCommand %s\n  LocalCommand %s\n  PermitLocalCommand yes\n"
+            "Host there\n  HostName 127.0.0.1\n  Port %d\n"
+            "  ProxyCommand %s\n  LocalCommand %s\n  PermitLocalCommand yes\n"
             "Match exec \"touch %s\"\n" % ((porter.free_port(),) + ("touch " + self.canary,) * 2 + (self.canary,)))
         self.project(hosts="here = there")
         self.run_admin("deploy", "--host", "here", code=porter.UNREACHABLE)
@@ -91,15 +91,14 @@ class Names(porter.Case):
                     "-u%s@host:x" % touch, "git+file://%s --upload-pack=%s" % (repository, touch), "fd::17",
                     "git://host:;%s" % touch, "http://x/%s.git::" % self.bait, "--upload-pack=%s" % touch):
             with self.subTest(url):
-                self.write("project/app/app.ini", "[module]\npath = %s\n[scm]\nurl = %s\n" % (self.site(), url))
+                self.ini("[scm]\nurl = %s" % url)
                 result = self.run_admin("deploy", "--host", "here", env={"GIT_TERMINAL_PROMPT": "0"})
                 self.assertIn(result.code, (USAGE, porter.NOTHING_ACTIVATED, porter.UNREACHABLE), result)
                 self.assertEqual(os.listdir(self.target), [])
         for bait in self.baits() + ["--upload-pack=" + touch, "HEAD --exec=" + touch, "main:../../x"]:
             for kind in ("branch", "tag"):
                 with self.subTest(kind=kind, ref=bait):
-                    self.write("project/app/app.ini", "[module]\npath = %s\n[scm]\nurl = git+file://%s\n"
-                               "[release:stable]\n%s = %s\n" % (self.site(), repository, kind, bait))
+                    self.ini("[scm]\nurl = git+file://%s\n[release:stable]\n%s = %s" % (repository, kind, bait))
                     self.refused("--host", "here")
 
     # --- passed whole ---
@@ -112,12 +111,14 @@ class Names(porter.Case):
         odd = self.ODD % self.bait
         for name in (odd, "-rf", "--help", "a b", "$HOME", "~", "*"):
             with self.subTest(name):
-                self.project(hosts="here = there", extra="[host:here]\nagent_path = %s/agents/%s\n" % (self.folder, name))
-                self.write("project/app/app.ini", "[module]\npath = %s/%s/app\n[shared]\npaths = %s\n" % (self.target, name, name))
+                agents = self.folder / "agents" / name
+                self.project(hosts="here = there", extra="[host:here]\nagent_path = %s\n" % agents)
+                self.write("project/app/app.ini", "[module]\npath = %s/%s/app\n[shared]\npaths = %s\n" % (
+                    self.target, name, name))
                 self.write("project/app/src/%s" % odd, "odd\n")
                 self.deploy()
                 self.assertEqual((self.target / name / "app/current" / odd).read_text(), "odd\n")
-                self.assertEqual(len(os.listdir(self.folder / "agents" / name)), 1)
+                self.assertEqual(len(os.listdir(agents)), 1)
         self.assertEqual(os.listdir(server.home), [], "nothing was put where nobody asked for it")
 
     def test_run_passes_arguments_whole_over_ssh(self):
@@ -136,9 +137,11 @@ class Names(porter.Case):
         identity.chmod(0o600)
         self.ssh_config("there", server)
         self.write("project/project.ini", "[project]\nname = %s\ndepends = app\n[hosts]\nhere = 127.0.0.1:%d\n"
-                   "[host:here]\nidentity = %s\n[modules]\napp = %s\n" % (odd.replace("%", "%%"), server.port, identity, odd))
+                   "[host:here]\nidentity = %s\n[modules]\napp = %s\n" % (
+                       odd.replace("%", "%%"), server.port, identity, odd))
         self.directory = self.folder / "project"
-        self.write("project/%s/%s.ini" % (odd, odd), "[module]\npath = %s\n[config_files]\n%s = %s\n" % (self.site(), "got it", odd))
+        self.write("project/%s/%s.ini" % (odd, odd), "[module]\npath = %s\n[config_files]\ngot it = %s\n" % (
+            self.site(), odd))
         self.write("project/%s/src/file" % odd, "x")
         self.write("project/%s/config/here/%s" % (odd, odd), "config file\n")
         self.run_admin("deploy", "--config", "here", "-m", odd, code=OK)
@@ -148,7 +151,7 @@ class Names(porter.Case):
         odd = "it's;$(touch${IFS}%s)&|*" % self.canary  # a url holds no blanks
         self.write("%s/file" % odd, "x")
         self.project()
-        self.write("project/app/app.ini", "[module]\npath = %s\n[scm]\nurl = file://%s/%s\n" % (self.site(), self.folder, odd))
+        self.ini("[scm]\nurl = file://%s/%s" % (self.folder, odd))
         self.deploy()
         self.assertEqual(os.listdir(self.current()), ["file"])
 

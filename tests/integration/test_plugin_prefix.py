@@ -104,7 +104,7 @@ class Prefix(porter.Case):
         mark = self.folder / "code-of-it-ran"
         for name, content in tried.items():
             (folder / (name + ".so")).write_bytes(content)
-            self.write("project/app/app.ini", "[module]\npath = %s\n[plugin:%s]\n" % (self.site(), name))
+            self.ini("[plugin:%s]" % name)
             with self.subTest(name):
                 result = self.deploy("--plugin-path", folder, code=None, env={"PORTER_TEST_MARK": str(mark)})
                 self.assertEqual(result.code, PLUGIN_REFUSED, result)

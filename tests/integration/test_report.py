@@ -28,7 +28,8 @@ class Inventory:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.paths.append(self.path)
-                outer.forms.append((self.headers["Content-Type"], urllib.parse.parse_qs(body.decode(), strict_parsing=True)))
+                form = urllib.parse.parse_qs(body.decode(), strict_parsing=True)
+                outer.forms.append((self.headers["Content-Type"], form))
                 outer.released.wait(delay)
                 try:
                     self.send_response(status)
@@ -111,7 +112,8 @@ class Report(porter.Case):
         self.assertEqual(set(json.loads(file.read_text())), FIELDS)
 
     def test_the_target_reports_for_itself(self):
-        server = self.sshd(extra=["ForceCommand unshare --uts -- sh -c 'hostname far-away; eval \"$SSH_ORIGINAL_COMMAND\"'"])
+        elsewhere = "unshare --uts -- sh -c 'hostname far-away; eval \"$SSH_ORIGINAL_COMMAND\"'"
+        server = self.sshd(extra=["ForceCommand " + elsewhere])
         works = subprocess.run(["unshare", "--uts", "--", "hostname", "far-away"], stdin=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL).returncode == 0
         porter.need(works, "no UTS namespace for a host name of its own")
@@ -191,7 +193,7 @@ class Report(porter.Case):
         self.assertGreater(looked, 3)
 
     def secret_plugin(self):
-        source = self.write("secret.cpp", """#include <porter/porter.h>
+        self.compile_plugin("acme.vault", """#include <porter/porter.h>
             namespace { class Secret : public porter::Plugin {
               void register_signal_handlers(porter::Module& module) override {
                 module.push_signal_handler(porter::SIG_SOURCE_POST_SEND, [](porter::Module& m) {
@@ -205,12 +207,8 @@ class Report(porter.Case):
             PORTER_OPTION("api_token", text, "", "secret by its name")
             PORTER_OPTION("database", url, "", "a secret within")
             PORTER_OPTION("plain", text, "", "no secret")""" % CANARY)
-        (self.directory / "plugins").mkdir(exist_ok=True)
         with open(self.directory / "project.ini", "a") as ini:
             ini.write("[plugins]\npath = plugins\n")
-        flags = ["-fsanitize=" + os.environ["PORTER_SANITIZE"]] if porter.SANITIZED else []
-        subprocess.run(["c++", "-std=c++20", "-fPIC", "-shared", *flags, "-I", str(porter.SOURCE / "sdk/include"),
-                        str(source), "-o", str(self.directory / "plugins/acme.vault.so")], check=True)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,8 @@ class Connections(porter.Case):
         agent = subprocess.Popen(["ssh-agent", "-D", "-a", socket_path], env=self.env, stdout=subprocess.DEVNULL)
         try:
             porter.wait_until(lambda: os.path.exists(socket_path))
-            subprocess.run(["ssh-add", "-q", str(server.identity)], env=dict(self.env, SSH_AUTH_SOCK=socket_path), check=True)
+            subprocess.run(["ssh-add", "-q", str(server.identity)], env=dict(self.env, SSH_AUTH_SOCK=socket_path),
+                           check=True)
             self.deploy(env={"SSH_AUTH_SOCK": socket_path})
         finally:
             agent.kill()
@@ -233,8 +234,8 @@ class Become(porter.Case):
         os.chmod(self.folder, 0o755)
         os.chmod(self.target, 0o777)
         os.chmod(self.folder / "sshd", 0o755)
-        works = shutil.which("sudo") and subprocess.run(["sudo", "-n", "-u", "nobody", "true"], stdin=subprocess.DEVNULL,
-                                                        stderr=subprocess.DEVNULL).returncode == 0
+        works = shutil.which("sudo") and subprocess.run(
+            ["sudo", "-n", "-u", "nobody", "true"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
         result = self.deploy(code=None)
         if works:
             self.assertEqual(result.code, OK, result)
