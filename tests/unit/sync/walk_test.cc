@@ -153,13 +153,17 @@ TEST_CASE("a change right after a walk is never hidden by a stamp of the same mo
 TEST_CASE("a file that never holds still ends the walk and is named") {
   const base::TemporaryFolder home;
   const fs::path file = home.path() / "busy";
-  put_file(file, std::string(8U << 20U, 'x'));
+  put_file(file, "x");
+  fs::resize_file(file, 64U << 20U);  // reading it lasts longer than a busy machine keeps the writer waiting
   std::atomic<bool> stop{false};
+  std::atomic<bool> begun{false};
   std::thread writer([&] {
     const base::UniqueFd fd(::open(file.c_str(), O_WRONLY));
-    for (char c = 0; !stop; ++c)
+    for (char c = 0; !stop; ++c, begun = true)
       if (::pwrite(fd.get(), &c, 1, 0) != 1) std::abort();
   });
+  while (!begun)
+    std::this_thread::yield();
   std::string message;
   try {
     walk_folder(home.path(), {});
