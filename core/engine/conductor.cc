@@ -47,6 +47,11 @@ bool is_unchanged(const Deployment& deployment) {
          !site.seal_damaged && site.pending.empty() && !deployment.module->forced;
 }
 
+// Errors after which an endpoint is dead.
+bool broke(const Error& error) {
+  return error.code() == Code::unreachable || error.code() == Code::timeout || error.code() == Code::protocol;
+}
+
 class Conductor {
  public:
   explicit Conductor(Run& run) : run_(run) {}
@@ -375,7 +380,8 @@ class Conductor {
   void take_back(Deployment& one) {
     try {
       one.host->endpoint->revert(one.site(), one.module->release_id);
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (!broke(error)) throw;  // its lock is still held by the connection that said so
       HostRun again;
       again.host = one.host->host;
       again.become = one.host->become;

@@ -48,6 +48,13 @@ void settle_one(Run& run, const JournalEntry& entry) {
   }
 }
 
+// What the run has come to when this entry is settled, too: what the hosts run now decides.
+ExitCode worse(ExitCode before, Step step) {
+  if (before == ExitCode::rollback_failed || step == Step::staging) return before;
+  if (before == ExitCode::some_hosts_failed || step == Step::committing) return ExitCode::some_hosts_failed;
+  return ExitCode::rolled_back;
+}
+
 }  // namespace
 
 ExitCode settle(Run& run) {
@@ -61,8 +68,9 @@ ExitCode settle(Run& run) {
   for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {
     try {
       settle_one(run, *entry);
-      if (entry->step != Step::staging && code != ExitCode::rollback_failed) code = ExitCode::rolled_back;
-      run.say(event::Level::info, fmt::format("{} on {} is put back", entry->module, entry->host));
+      code = worse(code, entry->step);
+      const char* how = entry->step == Step::committing ? "is live and committed" : "is put back";
+      run.say(event::Level::info, fmt::format("{} on {} {}", entry->module, entry->host, how));
     } catch (const base::Error& error) {
       all = false;
       if (entry->step != Step::staging) code = ExitCode::rollback_failed;

@@ -85,6 +85,21 @@ void EngineFixture::plug_listener() {
 
 ExitCode EngineFixture::deploy() {
   request.run_id = fmt::format("20261121T070000Z-{:04x}", ++runs_);
+  return go();
+}
+
+ExitCode EngineFixture::settle(const std::vector<JournalEntry>& entries) {
+  request.run_id = "20261121T070000Z-dead";
+  request.action = Action::settle;
+  {
+    Journal journal(world_.state_folder(), request.run_id);
+    for (const JournalEntry& entry : entries)
+      journal.record(entry);
+  }
+  return go();
+}
+
+ExitCode EngineFixture::go() {
   cancel = base::CancelToken();
   events.forget();
   const Connector connector = [this](Run& run, HostRun& host) {

@@ -66,6 +66,8 @@ class EngineFixture {
   void plug_listener();
 
   ExitCode deploy();
+  // Settles a run that died with this in its journal.
+  ExitCode settle(const std::vector<JournalEntry>& entries);
   // Handlers on a step that stop the run as Ctrl-C does. Before the barrier, the waits have ended then.
   void interrupt_before_barrier();
   void interrupt();
@@ -86,6 +88,8 @@ class EngineFixture {
   std::function<void(const std::string& host)> on_connect;  // may throw
 
  private:
+  ExitCode go();
+
   base::TemporaryFolder folder_;
   base::World world_;
   Nobody nobody_;

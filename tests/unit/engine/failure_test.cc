@@ -156,6 +156,19 @@ TEST_CASE("a connection that broke in the activation is made anew for the undo")
   CHECK(run.is_old_everywhere());
 }
 
+TEST_CASE(
+    "an undo that is refused is not tried over a second connection, which the first one's lock would stop") {
+  Second run;
+  run.hosts.fail("two activate /srv/lib", kBroken);
+  run.hosts.fail("two revert /srv/lib", Error(Code::refused, "the older release is gone"));
+  CHECK(run.deploy() == ExitCode::rollback_failed);
+  CHECK(run.hosts.count("two lock /srv/lib") == 1);
+  bool told = false;
+  for (const auto& failure : run.events.of<event::Failure>())
+    told = told || failure.text.find("the older release is gone") != std::string::npos;
+  CHECK(told);
+}
+
 TEST_CASE("an undo that fails is told as such, and its journal is kept for the next run") {
   Second run;
   run.plug([](Module& module) {

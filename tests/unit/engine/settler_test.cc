@@ -1,0 +1,60 @@
+// What is done for a run whose process died: by the journal alone, and without a plugin.
+
+#include "tests/unit/engine/engine_fixture.h"
+
+using namespace porter;
+using namespace porter::engine;
+using namespace porter::engine::test;
+
+namespace {
+
+JournalEntry entry(Step step, const std::string& module, const std::string& host) {
+  return {step, module, host, "/srv/" + module, "20261121T070000Z-1a2b3c4d-dead"};
+}
+
+}  // namespace
+
+TEST_CASE("a run that left nothing open has nothing to settle") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({}) == ExitCode::internal);
+  CHECK(fixture.hosts.steps().empty());
+}
+
+TEST_CASE("what was only staged is discarded") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::staging, "lib", "one")}) == ExitCode::nothing_activated);
+  CHECK(fixture.hosts.steps() == Names{"one lock /srv/lib", "one discard /srv/lib"});
+  CHECK_FALSE(fixture.has_journal());
+}
+
+TEST_CASE("what was being activated is taken back, last module first") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::staging, "lib", "one"), entry(Step::staging, "root", "one"),
+                        entry(Step::activating, "lib", "one"), entry(Step::activating, "root", "one")}) ==
+        ExitCode::rolled_back);
+  CHECK(fixture.hosts.steps() ==
+        Names{"one lock /srv/root", "one revert /srv/root", "one lock /srv/lib", "one revert /srv/lib"});
+}
+
+TEST_CASE("what was being committed is committed, and not called rolled back") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::activating, "lib", "two"), entry(Step::committing, "lib", "one")}) ==
+        ExitCode::some_hosts_failed);
+  CHECK(fixture.hosts.count("one commit /srv/lib") == 1);
+  CHECK(fixture.hosts.count("two revert /srv/lib") == 1);
+  for (const auto& talk : fixture.events.of<event::Talk>()) {
+    if (talk.text.find("lib on one") != std::string::npos)
+      CHECK(talk.text == "lib on one is live and committed");
+  }
+}
+
+TEST_CASE("a host that cannot be settled keeps the journal, and the others are settled all the same") {
+  EngineFixture fixture;
+  fixture.on_connect = [](const std::string& host) {
+    if (host == "two") throw Error(Code::unreachable, "no route");
+  };
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::activating, "lib", "two")}) ==
+        ExitCode::rollback_failed);
+  CHECK(fixture.hosts.count("one revert /srv/lib") == 1);
+  CHECK(fixture.has_journal());
+}
