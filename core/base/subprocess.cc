@@ -104,11 +104,6 @@ void append_limited(std::string& to, std::string_view more, std::size_t limit) {
   if (to.size() < limit) to.append(more.substr(0, limit - to.size()));
 }
 
-// Readable once the process has ended. None on a kernel older than 5.3.
-UniqueFd end_of(pid_t pid) {
-  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-}
-
 // Whether a child has ended; it stays to be waited for.
 bool has_ended(pid_t pid) {
   siginfo_t info{};
@@ -131,9 +126,9 @@ class Conversation {
     if (command.input.empty()) input_.reset();
   }
 
-  void run(pid_t child, Deadline deadline, const CancelToken& cancel) {
-    const UniqueFd end = end_of(child);
-    while (!has_ended(child)) {
+  void run(const Child& child, Deadline deadline, const CancelToken& cancel) {
+    const UniqueFd end = child.end_descriptor();
+    while (!has_ended(child.pid())) {
       cancel.check();
       if (deadline.passed())
         throw Error(Code::timeout, fmt::format("{}: still running at its deadline", command_.arguments[0]));
@@ -237,6 +232,10 @@ void Child::signal_group(int signal) const {
   if (pid_ > 0) ::kill(-pid_, signal);
 }
 
+UniqueFd Child::end_descriptor() const {
+  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+}
+
 CommandResult Child::wait() {
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0) {
@@ -265,7 +264,7 @@ CommandResult run_command(const Command& command, Deadline deadline, const Cance
   errors.second.reset();
   CommandResult captured;
   Conversation(command, captured, std::move(input.second), std::move(output.first), std::move(errors.first))
-      .run(child.pid(), deadline, cancel);
+      .run(child, deadline, cancel);
   CommandResult result = child.wait();
   result.output = std::move(captured.output);
   result.errors = std::move(captured.errors);

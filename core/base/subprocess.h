@@ -66,6 +66,8 @@ class Child {
   pid_t pid() const { return pid_; }
   // Sends a signal to the child's process group.
   void signal_group(int signal) const;
+  // A descriptor for poll(2), readable once the child has ended; none on a kernel older than 5.3.
+  UniqueFd end_descriptor() const;
   // Waits for the end; output fields stay empty. May be called once.
   CommandResult wait();
   // Like wait(), but gives nothing when the child still runs.

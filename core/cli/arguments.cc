@@ -182,6 +182,11 @@ class Parser {
 
   Invocation finish(std::vector<std::string> foreign) {
     engine::Request& request = out_.request;
+    const bool takes_more = out_.command == Command::run || out_.command == Command::deploy;
+    if (!foreign.empty() && !takes_more) {
+      throw base::Error(base::Code::usage, fmt::format("unknown argument or command \"{}\"", foreign.front()))
+          .hint(help_command());
+    }
     std::vector<std::string>& words = out_.command == Command::run ? request.command : request.modules;
     words.insert(words.end(), foreign.begin(), foreign.end());
     if (out_.command == Command::run && words.empty()) {
@@ -220,22 +225,33 @@ class Parser {
     }
   }
 
-  base::Error explain(const CLI::ParseError& problem) {
-    if (const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&problem); extras != nullptr) {
-      std::vector<std::string> left = innermost()->remaining(true);
-      if (left.empty()) left = app_.remaining(true);
-      const std::string word = left.empty() ? "" : left.front().substr(0, left.front().find('='));
-      std::vector<std::string> known;
-      collect(innermost(), known);
-      const std::string near = base::did_you_mean(word, known);
-      return base::Error(base::Code::usage,
-                         fmt::format("unknown {} \"{}\"",
-                                     word.starts_with("-") ? "flag" : "argument or command", word))
-          .hint(near.empty() ? fmt::format("porter-admin {} --help",
-                                           app_.get_subcommands().empty() ? "" : innermost()->get_name())
-                             : near);
+  // "porter-admin hosts trust --help"
+  std::string help_command() {
+    std::string command = app_.get_name();
+    for (CLI::App* at = &app_; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      command += " " + at->get_name();
     }
-    return base::Error(base::Code::usage, problem.what()).hint("porter-admin --help");
+    return command + " --help";
+  }
+
+  base::Error explain(const CLI::ParseError& problem) {
+    if (dynamic_cast<const CLI::ExtrasError*>(&problem) == nullptr)
+      return base::Error(base::Code::usage, problem.what()).hint(help_command());
+    std::vector<std::string> left = innermost()->remaining(true);
+    if (left.empty()) left = app_.remaining(true);
+    const std::string word = left.empty() ? "" : left.front().substr(0, left.front().find('='));
+    const char* kind = word.starts_with("-") ? "flag" : "argument or command";
+    return base::Error(base::Code::usage, fmt::format("unknown {} \"{}\"", kind, word)).hint(hint_for(word));
+  }
+
+  std::string hint_for(const std::string& word) {
+    std::vector<std::string> known;
+    collect(innermost(), known);
+    if (std::find(known.begin(), known.end(), word) != known.end())
+      return fmt::format("{} belongs behind the command it is for: {}", word, help_command());
+    const std::string near = base::did_you_mean(word, known);
+    return near.empty() ? help_command() : near;
   }
 
   const base::World& world_;

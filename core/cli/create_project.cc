@@ -42,9 +42,11 @@ settings.ini = settings.ini      ; from config/<config>/
     Template{"web/config/testing/settings.ini", "[web]\ndebug = yes\n"},
 };
 
+// A folder that a person can type, and a text that stands in project.ini for itself.
 void check_name(const std::string& name) {
   const bool plain = !name.empty() && name.front() != '-' && name.front() != '.' &&
-                     name.find_first_of("/\n\r") == std::string::npos && base::printable(name) == name;
+                     name.find_first_of("/\n\r;") == std::string::npos && base::trim(name) == name &&
+                     base::printable(name) == name;
   if (!plain) {
     throw base::Error(base::Code::usage,
                       fmt::format("\"{}\" cannot be a project's folder", base::printable(name)))
@@ -54,7 +56,10 @@ void check_name(const std::string& name) {
 
 std::string filled(std::string text, const std::string& name) {
   constexpr std::string_view kMark = "{name}";
-  if (const std::size_t at = text.find(kMark); at != std::string::npos) text.replace(at, kMark.size(), name);
+  std::string value;
+  for (const char each : name)
+    value += each == '%' ? std::string("%%") : std::string(1, each);  // no interpolation
+  if (const std::size_t at = text.find(kMark); at != std::string::npos) text.replace(at, kMark.size(), value);
   return text;
 }
 

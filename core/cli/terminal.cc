@@ -1,14 +1,17 @@
 #include "core/cli/terminal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <string>
 
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
+#include "core/cli/signal_stream.h"
 
 namespace porter::cli {
 namespace {
@@ -34,36 +37,61 @@ class NoEcho {
   bool changed_;
 };
 
-std::optional<std::string> read_line(int fd) {
+// The terminal, and all that may end the wait for an answer.
+struct Desk {
+  int tty;
+  int signals;
+  int asker;
+};
+
+bool has_input(const Desk& desk) {
+  for (;;) {
+    std::array<pollfd, 3> fds = {pollfd{desk.tty, POLLIN, 0}, pollfd{desk.signals, POLLIN, 0},
+                                 pollfd{desk.asker, POLLRDHUP, 0}};
+    const int ready = ::poll(fds.data(), fds.size(), -1);
+    if (ready < 0 && errno != EINTR) base::throw_errno("poll");
+    if (ready > 0) return fds[1].revents == 0 && fds[2].revents == 0;
+  }
+}
+
+std::optional<std::string> read_line(const Desk& desk) {
   std::string line;
   std::byte one{};
-  while (base::read_some(fd, {&one, 1}) == 1) {
+  while (has_input(desk) && base::read_some(desk.tty, {&one, 1}) == 1) {
     if (one == std::byte{'\n'}) return line;
     line += static_cast<char>(one);
   }
   return std::nullopt;
 }
 
-std::optional<std::string> ask(int tty, const event::Question& question) {
-  base::write_all(tty, base::printable_lines(question.text));
-  if (question.kind != event::QuestionKind::secret) return read_line(tty);
+std::optional<std::string> ask(const Desk& desk, const event::Question& question) {
+  const bool secret = question.kind == event::QuestionKind::secret;
   std::optional<std::string> answer;
   {
-    const NoEcho quiet(tty);
-    answer = read_line(tty);
+    // Off before the question is seen, so that a quick answer is not echoed either.
+    const std::optional<NoEcho> quiet =
+        secret ? std::optional<NoEcho>(std::in_place, desk.tty) : std::nullopt;
+    base::write_all(desk.tty, base::printable_lines(question.text));
+    answer = read_line(desk);
   }
-  base::write_all(tty, "\n");
+  if (secret || !answer) base::write_all(desk.tty, "\n");
   return answer;
 }
 
 }  // namespace
 
-std::optional<base::Secret> ask_at_terminal(const event::Question& question) {
+std::optional<base::Secret> ask_at_terminal(const event::Question& question, int asker) {
   const base::UniqueFd tty(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (!tty) return std::nullopt;
-  std::optional<std::string> answer = ask(tty.get(), question);
+  std::optional<std::string> answer;
+  try {
+    const SignalStream signals;
+    answer = ask({tty.get(), signals.descriptor(), asker}, question);
+  } catch (const base::Error&) {
+    return std::nullopt;  // the terminal went away
+  }
   if (!answer) return std::nullopt;
-  if (question.kind != event::QuestionKind::confirm) return base::Secret(*answer);
+  if (question.kind != event::QuestionKind::confirm) return base::Secret(std::move(*answer));
   const std::string word = base::lower(base::trim(*answer));
   if (word != "y" && word != "yes") return std::nullopt;
   return base::Secret("yes");

@@ -15,6 +15,16 @@ using Clock = Meter::Clock;
 constexpr auto kRedraw = std::chrono::milliseconds(100);  // ten times a second is smooth enough
 constexpr auto kPlainProgress = std::chrono::seconds(5);
 
+// No more bytes than a line has columns, and no half character at the end.
+std::string shortened(std::string text, std::size_t width) {
+  if (text.size() <= width) return text;
+  const auto continues = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; };
+  while (width > 0 && continues(text[width]))
+    --width;
+  text.resize(width);
+  return text;
+}
+
 class Colours {
  public:
   explicit Colours(bool on) : on_(on) {}
@@ -25,6 +35,7 @@ class Colours {
       return talk->level == event::Level::warning ? paint("33", text) : text;
     }
     if (const auto* done = std::get_if<event::ModuleFinished>(&event)) {
+      if (done->outcome == event::Outcome::planned) return text;
       const bool good =
           done->outcome == event::Outcome::deployed || done->outcome == event::Outcome::unchanged;
       return good ? paint("32", text) : paint("31", text);
@@ -106,7 +117,7 @@ class LiveView : public View {
     for (const auto& [host, meter] : meters_) {
       if (drawn_ == kMostLines) break;
       const auto width = static_cast<std::size_t>(std::max(world_.terminal_width - 1, 20));
-      *world_.err << meter.text().substr(0, width) << '\n';
+      *world_.err << shortened(meter.text(), width) << '\n';
       ++drawn_;
     }
     *world_.err << std::flush;
@@ -158,7 +169,8 @@ std::string Meter::text() const {
 
 std::unique_ptr<View> make_view(const base::World& world, Format format, Detail detail) {
   if (format == Format::json) return std::make_unique<JsonView>(world);
-  if (world.err_is_terminal) return std::make_unique<LiveView>(world, detail);
+  if (world.err_is_terminal && world.variable("TERM") != "dumb")
+    return std::make_unique<LiveView>(world, detail);
   return std::make_unique<PlainView>(world, detail);
 }
 

@@ -25,7 +25,8 @@ class View : public event::Sink {
 
 enum class Format { people, json };
 
-// The view that fits the world: LiveView when stderr is a terminal (and NO_COLOR decides about colours only).
+// The view that fits the world: LiveView when stderr is a terminal that can move its cursor (NO_COLOR decides
+// about colours only).
 std::unique_ptr<View> make_view(const base::World& world, Format format, Detail detail);
 
 // How far a host is, and how fast; pure arithmetic on Progress events.

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+
 #include <condition_variable>
+#include <iostream>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -36,6 +38,8 @@ class Line : public event::Sink, public event::Asker {
     const std::uint64_t id = ++last_question_;
     handle(event::Question{id, kind, text});
     answered_.wait(lock, [&] { return closed_ || answers_.contains(id); });
+    // Who pressed Ctrl-C at a confirmation has not declined but stopped the run.
+    if (kind == event::QuestionKind::confirm) cancel_.check();
     if (closed_) return std::nullopt;
     std::optional<base::Secret> answer = std::move(answers_[id]);
     answers_.erase(id);
@@ -76,11 +80,7 @@ class Line : public event::Sink, public event::Asker {
   bool closed_ = false;
 };
 
-}  // namespace
-
-int worker_main(int descriptor) {
-  ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);  // not for the worker's own children
-  event::Channel channel{base::UniqueFd(descriptor)};
+int serve(event::Channel& channel) {
   const base::CancelToken cancel;
   const auto first = channel.receive(base::Deadline::never(), cancel);
   if (!first) return 1;
@@ -88,9 +88,23 @@ int worker_main(int descriptor) {
   Line line(channel, cancel);
   std::thread listener([&] { line.listen(); });
   const base::ExitCode code = engine::run(request, {base::process_world(), line, line, cancel});
-  ::shutdown(descriptor, SHUT_RDWR);
+  ::shutdown(channel.descriptor(), SHUT_RDWR);
   listener.join();
   return static_cast<int>(code);
+}
+
+}  // namespace
+
+int worker_main(int descriptor) noexcept {
+  try {
+    if (::fcntl(descriptor, F_SETFD, FD_CLOEXEC) != 0)  // not for the worker's own children
+      base::throw_errno("the line to porter-admin");
+    event::Channel channel{base::UniqueFd(descriptor)};
+    return serve(channel);
+  } catch (const std::exception& problem) {
+    std::cerr << "worker: " << problem.what() << ": porter-admin starts it, not a person\n";
+    return static_cast<int>(base::ExitCode::usage);
+  }
 }
 
 }  // namespace porter::cli

@@ -6,6 +6,6 @@ namespace porter::cli {
 
 // `channel` is the inherited descriptor. Returns the process's exit status, which nobody relies on: the last
 // event does.
-int worker_main(int channel);
+int worker_main(int channel) noexcept;
 
 }  // namespace porter::cli

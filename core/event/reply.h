@@ -33,6 +33,7 @@ class Asker {
  public:
   virtual ~Asker() = default;
   virtual std::optional<base::Secret> ask(QuestionKind kind, const std::string& text) = 0;
+  // Throws base::Interrupted when the run is stopped instead of answered.
   bool confirm(const std::string& text) { return ask(QuestionKind::confirm, text).has_value(); }
 };
 
