@@ -103,7 +103,10 @@ ExitCode EngineFixture::go() {
   cancel = base::CancelToken();
   events.forget();
   const Connector connector = [this](Run& run, HostRun& host) {
-    waits_ = run.shield.waits();
+    {
+      const std::lock_guard lock(mutex_);  // hosts are connected at once
+      waits_ = run.shield.waits();
+    }
     if (on_connect) on_connect(host.host.name);
     host.endpoint = std::make_unique<tests::FakeEndpoint>(hosts, host.host.name, run.shield.waits());
   };

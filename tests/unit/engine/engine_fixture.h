@@ -93,6 +93,7 @@ class EngineFixture {
   base::TemporaryFolder folder_;
   base::World world_;
   Nobody nobody_;
+  std::mutex mutex_;
   base::CancelToken waits_;
   int runs_ = 0;
 };
