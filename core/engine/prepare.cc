@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base/files.h"
 #include "core/base/text.h"
 #include "core/engine/live_module.h"
 #include "core/engine/plugin_catalog.h"
@@ -11,6 +12,7 @@
 #include "core/plugin/hook_compiler.h"
 #include "core/settings/select.h"
 #include "core/source/build.h"
+#include "core/source/folder_lock.h"
 
 namespace porter::engine {
 namespace {
@@ -166,6 +168,16 @@ std::string version_mark(const ModuleRun& module, const Deployment& first) {
   return base::to_hex(first.composed->tree.root_digest());
 }
 
+// A copy of the source to build in; no other run builds there while the checkout lives.
+void make_private_checkout(Run& run, ModuleRun& module) {
+  const std::filesystem::path builds = run.around.world.cache_folder() / "builds" / run.project.id;
+  base::make_folders(builds, 0700);
+  auto hold = std::make_shared<const source::FolderLock>(
+      source::FolderLock::wait(builds / (module.module->name + ".lock"), run.shield.waits()));
+  module.checkout = source::make_private(module.checkout, builds / module.module->name, run.shield.waits());
+  module.checkout.hold = std::move(hold);
+}
+
 }  // namespace
 
 std::vector<Deployment*> Fleet::of(const ModuleRun& module) const {
@@ -240,11 +252,7 @@ void build_module(Run& run, Fleet& fleet, ModuleRun& module) {
   const bool handled = module.scope->has_foreign_handlers(SIG_SOURCE_PREPARE);
   if (build.empty() && !handled) return;
   fleet.walks.forget(module.checkout);
-  if (!module.checkout.is_private_copy) {
-    const std::filesystem::path copy =
-        run.around.world.cache_folder() / "builds" / run.project.id / module.module->name;
-    module.checkout = source::make_private(module.checkout, copy, run.shield.waits());
-  }
+  if (!module.checkout.is_private_copy) make_private_checkout(run, module);
   base::while_doing("preparing module " + module.module->name, [&] {
     module.scope->signal(SIG_SOURCE_PREPARE, {});
     if (build.empty()) return;

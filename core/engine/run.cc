@@ -36,11 +36,15 @@ void Run::say(event::Level level, const std::string& text) const {
   around.sink.handle(event::Talk{level, "", "", "", text});
 }
 
+// The password database is no place for several threads: asked once.
 std::string Run::user() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const passwd* entry = ::getpwuid(::getuid());
-  return fmt::format("{}@{}", entry != nullptr ? entry->pw_name : std::to_string(::getuid()), host.data());
+  static const std::string known = [] {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    const passwd* entry = ::getpwuid(::getuid());
+    return fmt::format("{}@{}", entry != nullptr ? entry->pw_name : std::to_string(::getuid()), host.data());
+  }();
+  return known;
 }
 
 }  // namespace porter::engine

@@ -119,7 +119,11 @@ class SenderService : public Sender {
   explicit SenderService(LiveModule& module) : module_(module) {}
   void send() override { module_.send(); }
   void send_folder(const std::string& local_folder) override { module_.send_folder(local_folder); }
-  void run_default() override { module_.module_run().run_default(); }
+  void run_default() override {
+    // The plugin's handlers of the procedure itself run on other threads, one for each host.
+    const PluginLock::Unlocked waiting;
+    module_.module_run().run_default();
+  }
 
  private:
   LiveModule& module_;

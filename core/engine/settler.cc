@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/engine/connect.h"
 #include "core/engine/journal.h"
 #include "core/engine/prepare.h"
@@ -55,13 +57,23 @@ ExitCode worse(ExitCode before, Step step) {
   return ExitCode::rolled_back;
 }
 
+// Commits begin when everything is live everywhere: from the first one on nothing of the run is taken back.
+void hold_to_decision(std::vector<JournalEntry>& open) {
+  const bool decided = std::any_of(open.begin(), open.end(),
+                                   [](const JournalEntry& entry) { return entry.step == Step::committing; });
+  for (JournalEntry& entry : open) {
+    if (decided && entry.step == Step::activating) entry.step = Step::committing;
+  }
+}
+
 }  // namespace
 
 ExitCode settle(Run& run) {
   const std::filesystem::path state = run.around.world.state_folder();
-  const std::vector<JournalEntry> open = Journal::read_unfinished(state, run.request.run_id);
+  std::vector<JournalEntry> open = Journal::read_unfinished(state, run.request.run_id);
   if (open.empty())
     return ExitCode::internal;  // it ended before anything was staged, or after everything was done
+  hold_to_decision(open);
   load_project(run);
   ExitCode code = ExitCode::nothing_activated;
   bool all = true;

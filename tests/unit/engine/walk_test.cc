@@ -241,6 +241,19 @@ TEST_CASE("who replaces SIG_DEPLOY and runs the default has its module live befo
   CHECK_FALSE(fixture.has_journal());
 }
 
+TEST_CASE("who replaces SIG_DEPLOY may handle the signals of its own procedure, on many hosts at once") {
+  EngineFixture fixture;
+  std::atomic<int> stages = 0;
+  fixture.plug([&](Module& module) {
+    if (module.service<Context>().module() != "lib") return;
+    module.push_signal_handler(SIG_DEPLOY_START, [&](Module&) { ++stages; });
+    if (module.service<Context>().host().empty())
+      module.replace_signal_handler(SIG_DEPLOY, [](Module& here) { here.service<Sender>().run_default(); });
+  });
+  CHECK(fixture.deploy() == ExitCode::ok);
+  CHECK(stages == 2);
+}
+
 TEST_CASE("a handler that asks for it runs on one host of a run, the others on every one") {
   EngineFixture fixture;
   fixture.request.modules = {"lib"};
