@@ -1,18 +1,19 @@
 #include "core/base/exit_code.h"
 
+#include <algorithm>
 #include <map>
-#include <set>
 
+#include "core/base/files.h"
 #include "tests/support/catch.h"
 
 using namespace porter::base;
 
 namespace {
 
-// Every code with its exit code. exit_code_for() is a switch without a default, which the compiler holds
-// against the enumeration; what is added there belongs here, too.
+// Every code with its exit code.
 const std::map<Code, ExitCode> kTable = {
     {Code::internal, ExitCode::internal},
+    {Code::interrupted, ExitCode::interrupted},
     {Code::usage, ExitCode::usage},
     {Code::ini_syntax, ExitCode::usage},
     {Code::unknown_section, ExitCode::usage},
@@ -39,7 +40,19 @@ const std::map<Code, ExitCode> kTable = {
     {Code::report, ExitCode::internal},
 };
 
+// What error.h lists, counted in its text: a code that is added belongs into the table.
+std::size_t codes_in_header() {
+  const std::string header = read_file(PORTER_ERROR_HEADER);
+  const std::size_t begin = header.find("enum class Code");
+  const std::string body = header.substr(begin, header.find("};", begin) - begin);
+  return static_cast<std::size_t>(std::count(body.begin(), body.end(), '='));
+}
+
 }  // namespace
+
+TEST_CASE("the table of exit codes names every code there is", "[exit_code]") {
+  CHECK(kTable.size() == codes_in_header());
+}
 
 TEST_CASE("every error that ends a run early has its exit code, and none is a success", "[exit_code]") {
   for (const auto& [code, expected] : kTable) {
