@@ -16,6 +16,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::size_t most_hosts = 10000;
+constexpr std::size_t longest_pattern = 1024;  // bounds how deep expand_into() calls itself
 constexpr std::string_view shape = "write user@host:port, user@[IPv6]:port or local:";
 
 bool is_digits(std::string_view text) {
@@ -136,6 +137,10 @@ Target parse_target(std::string_view text) {
 }
 
 std::vector<std::string> expand_ranges(std::string_view text) {
+  if (text.size() > longest_pattern) {
+    throw Error(Code::bad_value,
+                fmt::format("a host has at most {} bytes, got {}", longest_pattern, text.size()));
+  }
   std::vector<std::string> out;
   expand_into(std::string(text), 0, out);
   return out;

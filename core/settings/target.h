@@ -20,7 +20,7 @@ struct Target {
 Target parse_target(std::string_view text);
 
 // "web[01:03].x" gives web01.x, web02.x, web03.x; brackets with two or more colons are IPv6 and stay. Text
-// without a range is its only result. At most 10,000 results.
+// without a range is its only result. At most 1,024 bytes of text and 10,000 results.
 std::vector<std::string> expand_ranges(std::string_view text);
 
 // Letters, digits and ". - _", no '-' at the start, not "." or ".."; an address may also be IPv6.

@@ -68,3 +68,11 @@ TEST_CASE("ranges are expanded, with leading zeros when the first number has the
     CHECK_FALSE(error_of([&] { expand_ranges(bad); }).empty());
   }
 }
+
+TEST_CASE("thousands of ranges in one name are refused, not followed one into the other") {
+  std::string ranges;
+  for (int i = 0; i < 12000; ++i)
+    ranges += "[1:1]";
+  CHECK_FALSE(error_of([&] { expand_ranges(ranges); }).empty());
+  CHECK(expand_ranges("[1:1][1:1]a") == std::vector<std::string>{"11a"});
+}
