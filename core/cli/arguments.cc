@@ -132,6 +132,12 @@ class Parser {
                           ? groups_[argument.plugin]
                           : (groups_[argument.plugin] = deploy->add_option_group(argument.plugin));
     std::map<std::string, std::string>& given = out_.request.plugin_arguments;
+    if (deploy->get_option_no_throw(flag) != nullptr) {
+      throw base::Error(
+          base::Code::plugin_refused,
+          fmt::format("plugin {} declares {}, which porter-admin has itself", argument.plugin, flag))
+          .hint("the plugin's author has to choose another name");
+    }
     if (argument.takes_text) {
       group->add_option_function<std::string>(
           flag, [&given, name = argument.name](const std::string& value) { given[name] = value; },

@@ -363,7 +363,8 @@ class Conductor {
         tell_failure(
             one, Error(Code::remote, fmt::format("the release could not be taken back: {}", error.what())));
     }
-    if (one.state == State::undone) record(one, Step::done);
+    // A journal that cannot be written is settled once more, which changes nothing.
+    if (one.state == State::undone) attempt(one, [&] { record(one, Step::done); });
   }
 
   void tell_handlers(Deployment& one, bool was_live) {

@@ -178,3 +178,15 @@ TEST_CASE("the plugin path is found before anything else is understood", "[argum
   CHECK(cli::plugin_path_of({"run", "--", "--plugin-path", "a"}).empty());
   CHECK(cli::plugin_path_of({"deploy", "--plugin-path"}).empty());
 }
+
+TEST_CASE("a plugin whose argument is one of deploy's own is refused by name", "[arguments]") {
+  const std::vector<cli::PluginArgument> clash = {{"acme.greedy", "yes", false, "agree to everything"}};
+  try {
+    cli::parse_arguments({"deploy", "--yes"}, clash, base::World());
+    FAIL("it was accepted");
+  } catch (const base::Error& error) {
+    CHECK(error.code() == base::Code::plugin_refused);
+    CHECK(error.message().find("acme.greedy") != std::string::npos);
+    CHECK(error.message().find("--yes") != std::string::npos);
+  }
+}
