@@ -41,6 +41,7 @@ void write_trees(Seeds& seeds) {
     const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
     seeds.add("tree", '\0' + bytes);
     seeds.add("tree", '\1' + bytes);
+    seeds.add("compare", sync::encode_folder_digests(sync::folder_digests(tree)));
     seeds.add("tree", '\0' + sync::encode_tree(tree, sync::Stamps::yes));
     const std::string seal =
         sync::encode_seal({"r1", "skip", "label", "", "run", 1, "releases", {}, {}}, tree);
