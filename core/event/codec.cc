@@ -1,6 +1,7 @@
 #include "core/event/codec.h"
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -48,10 +49,32 @@ constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
     "run_started", "module_pinned", "host_connected",  "planned", "signal_fired", "progress",
     "talk",        "output",        "module_finished", "failure", "question",     "run_finished"};
 
+bool fits_int(const json& number) {
+  if (number.is_number_unsigned())
+    return number.get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<int>::max()};
+  return number.is_number_integer() && number.get<std::int64_t>() >= std::numeric_limits<int>::min();
+}
+
+// nlohmann's conversions take any number for any other, and are undefined beyond the range of the field.
+void check_numbers(const json& object, const json& like) {
+  for (const auto& [key, wanted] : like.items()) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_number() || wanted.is_number_float()) continue;
+    const bool fits = wanted.is_number_unsigned() ? found->is_number_unsigned() : fits_int(*found);
+    if (!fits) throw base::Error(base::Code::protocol, "not an event: a number out of range: " + key);
+  }
+}
+
+template <class Kind>
+Event decode_kind(const json& object) {
+  check_numbers(object, json(Kind()));
+  return object.get<Kind>();
+}
+
 template <std::size_t kIndex = 0>
 Event decode_as(std::size_t index, const json& object) {
   if constexpr (kIndex < std::variant_size_v<Event>) {
-    if (index == kIndex) return object.get<std::variant_alternative_t<kIndex, Event>>();
+    if (index == kIndex) return decode_kind<std::variant_alternative_t<kIndex, Event>>(object);
     return decode_as<kIndex + 1>(index, object);
   } else {
     throw base::Error(base::Code::protocol, "an event of an unknown kind");

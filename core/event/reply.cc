@@ -20,6 +20,8 @@ Reply decode_reply(std::string_view text) {
   try {
     const json object = json::parse(text);
     if (object.contains("stop")) return Stop{};
+    if (!object.at("answer").is_number_unsigned())
+      throw base::Error(base::Code::protocol, "not a reply: its number is none");
     Answer answer;
     answer.question = object.at("answer").get<std::uint64_t>();
     if (object.contains("text")) answer.text = base::Secret(object.at("text").get<std::string>());

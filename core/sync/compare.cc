@@ -66,8 +66,11 @@ class ParentCheck {
 FolderDigest read_one(base::ByteReader& reader, std::string_view before) {
   const auto shared = static_cast<std::size_t>(reader.varint_up_to(before.size()));
   FolderDigest one;
+  const std::string_view rest = reader.text(kMaxPath);
+  if (shared < before.size() && rest.starts_with(before[shared]))
+    throw reader.error("a needlessly long path");
   one.path = before.substr(0, shared);
-  one.path += reader.text(kMaxPath);
+  one.path += rest;
   one.digest = reader.digest();
   return one;
 }

@@ -1,7 +1,9 @@
 #include "core/event/codec.h"
 
 #include "core/base/error.h"
+#include "core/event/reply.h"
 #include "tests/support/catch.h"
+#include "tests/support/error_of.h"
 
 using namespace porter;
 using event::Event;
@@ -51,4 +53,22 @@ TEST_CASE("bytes that are no UTF-8 do not break the stream", "[event]") {
       text_of(event::Output{"a\xff"
                             "b"});
   CHECK_NOTHROW(event::decode(line));
+}
+
+TEST_CASE("a number beyond its field is refused, not converted", "[event]") {
+  const auto question = [](const std::string& id) {
+    return R"({"event":"question","id":)" + id + R"(,"kind":"confirm","text":""})";
+  };
+  const auto finished = [](const std::string& code) {
+    return R"({"event":"run_finished","exit_code":)" + code + R"(,"cause":"","seconds":1})";
+  };
+  CHECK_NOTHROW(event::decode(question("18446744073709551615")));
+  CHECK_NOTHROW(event::decode(finished("-1")));
+  for (const std::string number : {"3333333333333333333330", "-1", "1.5"})
+    CHECK(tests::error_of([&] { event::decode(question(number)); }).code() == base::Code::protocol);
+  for (const std::string number : {"2147483648", "-2147483649", "18446744073709551615", "1e300"})
+    CHECK(tests::error_of([&] { event::decode(finished(number)); }).code() == base::Code::protocol);
+  for (const std::string number : {"3333333333333333333330", "-1"})
+    CHECK(tests::error_of([&] { event::decode_reply(R"({"answer":)" + number + "}"); }).code() ==
+          base::Code::protocol);
 }

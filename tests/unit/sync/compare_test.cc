@@ -1,5 +1,7 @@
 #include "core/sync/compare.h"
 
+#include "core/base/bytes.h"
+
 #include "core/base/error.h"
 #include "core/sync/tree_codec.h"
 #include "tests/support/catch.h"
@@ -69,4 +71,15 @@ TEST_CASE("damaged or disordered folder digests are an error") {
   refused({"", ".."});
   refused({"", "/"});
   refused({"", ""});
+}
+
+TEST_CASE("folder digests that share less of a path than they could are an error") {
+  const auto spelt = [](std::uint64_t shared, std::string_view rest) {
+    const base::Digest digest{};
+    base::ByteWriter writer;
+    writer.u8(1).varint(3).varint(0).text("").digest(digest).varint(0).text("a").digest(digest);
+    return writer.varint(shared).text(rest).digest(digest).take();
+  };
+  REQUIRE(decode_folder_digests(spelt(1, "/b")).back().path == "a/b");
+  CHECK_THROWS_AS(decode_folder_digests(spelt(0, "a/b")), base::Error);
 }
