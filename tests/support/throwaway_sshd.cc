@@ -91,6 +91,7 @@ std::string configuration(const fs::path& folder, int port, const SshdOptions& o
       "{1}/authorized_keys\n"
       "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication "
       "no\nPermitRootLogin yes\n"
+      "SetEnv HOME={1}/home\n"
       "PrintMotd no\nPrintLastLog no\nMaxStartups 1000\nMaxSessions 64\nUseDNS no\nLogLevel VERBOSE\n",
       port, folder.string());
   return text;
@@ -144,6 +145,8 @@ ThrowawaySshd::ThrowawaySshd(const SshdOptions& options) : folder_("porter-sshd"
   make_key(identity());
   make_key(host_key());
   fs::copy_file(identity().string() + ".pub", authorized_keys());
+  // What logins leave at home (a pushed agent) goes with the server, and what other runs left is not seen.
+  fs::create_directory(folder() / "home");
   for (int attempt = 0; attempt < 5 && !child_; ++attempt)
     start(options);
   if (!child_) throw std::runtime_error("sshd did not come up: " + log());
