@@ -73,7 +73,6 @@ struct Deployment {
   bool was_live = false;   // activation had begun
   bool has_stage = false;  // stage() was called for this release
   protocol::StageReport report;
-  endpoint::TrafficCount traffic;  // of the connection, when this deployment began; its own when it ended
   std::unique_ptr<LiveModule> live;
   std::optional<base::Error> failure;
   std::chrono::steady_clock::time_point began;  // of the staging; zero: not begun

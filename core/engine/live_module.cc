@@ -55,13 +55,6 @@ void LiveModule::register_handlers() {
   }
 }
 
-bool LiveModule::is_default(const Signal& signal) const {
-  const std::vector<bus::HandlerInfo> handlers = bus_.handlers(signal);
-  return std::any_of(handlers.begin(), handlers.end(), [](const bus::HandlerInfo& handler) {
-    return handler.owner.kind == bus::OwnerKind::program;
-  });
-}
-
 bool LiveModule::has_foreign_handlers(const Signal& signal) const {
   const std::vector<bus::HandlerInfo> handlers = bus_.handlers(signal);
   return std::any_of(handlers.begin(), handlers.end(), [](const bus::HandlerInfo& handler) {

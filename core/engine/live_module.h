@@ -27,7 +27,6 @@ class LiveModule final : public Module {
   // Pushes the defaults, then the hook's handlers, then the plugins' in ini order. Throws what bus::Bus::call
   // does.
   void register_handlers();
-  bool is_default(const Signal& signal) const;
   // Whether somebody other than porter-admin handles it.
   bool has_foreign_handlers(const Signal& signal) const;
 

@@ -180,14 +180,6 @@ void make_private_checkout(Run& run, ModuleRun& module) {
 
 }  // namespace
 
-std::vector<Deployment*> Fleet::of(const ModuleRun& module) const {
-  std::vector<Deployment*> found;
-  for (const auto& deployment : deployments) {
-    if (deployment->module == &module) found.push_back(deployment.get());
-  }
-  return found;
-}
-
 std::vector<Deployment*> Fleet::on(const HostRun& host) const {
   std::vector<Deployment*> found;
   for (const auto& deployment : deployments) {

@@ -19,7 +19,6 @@ struct Fleet {
   std::vector<std::unique_ptr<Deployment>> deployments;  // module by module
   SourceWalks walks;
 
-  std::vector<Deployment*> of(const ModuleRun& module) const;
   std::vector<Deployment*> on(const HostRun& host) const;
 };
 
