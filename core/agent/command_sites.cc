@@ -117,7 +117,7 @@ protocol::HistoryLines Sites::history(const protocol::AskHistory& ask) {
   for (const HistoryRecord& line :
        Site::open(ask.site, to_layout(ask.layout)).history(std::min<std::uint32_t>(ask.limit, 1000)))
     out.lines.push_back(
-        {line.time, line.action, line.release, line.previous, line.run_id, line.who, line.version});
+        {line.time, line.action, line.release, line.previous, line.run_id, line.who, line.version, "", ""});
   return out;
 }
 

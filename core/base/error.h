@@ -36,6 +36,9 @@ enum class Code : int {
   locked = 430,
   refused = 440,  // target state forbids it: foreign folder, newer format, too many deletions
   no_space = 441,
+  frozen = 442,      // this config of the site is frozen
+  drifted = 443,     // somebody changed files that would be overwritten
+  stale_plan = 444,  // target or source changed since the plan was made
   io = 450,
   plugin_refused = 500,  // not loaded
   plugin_failed = 501,   // loaded, and failed

@@ -32,6 +32,10 @@ ExitCode exit_code_for(Code code) {
     case Code::io:
     case Code::plugin_failed:
       return ExitCode::nothing_activated;
+    case Code::frozen:
+    case Code::drifted:
+    case Code::stale_plan:
+      return ExitCode::refused;
     case Code::interrupted:
       return ExitCode::interrupted;
     case Code::internal:

@@ -85,6 +85,20 @@ sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const syn
   });
 }
 
+std::vector<protocol::Difference> AgentEndpoint::differences(const protocol::DifferenceQuery& query) {
+  return base::while_doing(fmt::format("comparing {} on {} with its seal", query.site, where()), [&] {
+    const Wire::Use use(*wire_);
+    wire_->send(protocol::AskDifferences{query});
+    std::vector<protocol::Difference> all;
+    for (bool last = false; !last;) {
+      protocol::DifferenceLines some = wire_->expect<protocol::DifferenceLines>();
+      std::move(some.lines.begin(), some.lines.end(), std::back_inserter(all));
+      last = some.last;
+    }
+    return all;
+  });
+}
+
 void AgentEndpoint::lock(const protocol::LockRequest& request) {
   exchange<protocol::Done>("locking " + request.site, protocol::LockSite{request});
 }
@@ -123,19 +137,54 @@ protocol::SealHeader AgentEndpoint::reseal(const std::string& site, const std::s
   return exchange<protocol::Sealed>("sealing " + site, protocol::Reseal{site, release_id}).header;
 }
 
-void AgentEndpoint::revert(const std::string& site, const std::string& release_id) {
-  exchange<protocol::Done>("reverting " + site, protocol::Revert{site, release_id});
+void AgentEndpoint::revert(const std::string& site, const std::string& release_id,
+                           const std::string& reason) {
+  exchange<protocol::Done>("reverting " + site, protocol::Revert{site, release_id, reason});
 }
 
 protocol::CommitReport AgentEndpoint::commit(const std::string& site, const std::string& release_id,
-                                             std::uint32_t keep_releases) {
+                                             std::uint32_t keep_releases, const protocol::CommitNote& note) {
   return exchange<protocol::Committed>("committing " + site,
-                                       protocol::Commit{site, release_id, keep_releases})
+                                       protocol::Commit{site, release_id, keep_releases, note})
       .report;
 }
 
 void AgentEndpoint::discard(const std::string& site, const std::string& release_id) {
   exchange<protocol::Done>("discarding a release of " + site, protocol::Discard{site, release_id});
+}
+
+void AgentEndpoint::install_file(const std::string& site, const std::string& release_id,
+                                 std::string_view content, const std::string& path, std::uint32_t mode) {
+  base::while_doing(fmt::format("installing {} on {}", path, where()), [&] {
+    const Wire::Use use(*wire_);
+    wire_->send(protocol::InstallBegin{site, release_id, path, mode});
+    send_pieces(content);
+    wire_->expect<protocol::Done>();
+  });
+}
+
+void AgentEndpoint::place_files(const std::string& site, const std::string& release_id) {
+  exchange<protocol::Done>("putting the files of " + site + " in place",
+                           protocol::PlaceFiles{site, release_id});
+}
+
+void AgentEndpoint::add_undo(const std::string& site, const std::string& release_id,
+                             const protocol::RunRequest& request) {
+  exchange<protocol::Done>("noting an undo step of " + site, protocol::AddUndo{site, release_id, request});
+}
+
+void AgentEndpoint::mark(const std::string& site, const std::string& release_id, protocol::Mark mark,
+                         const std::string& reason) {
+  exchange<protocol::Done>("marking a release of " + site,
+                           protocol::MarkRelease{site, release_id, mark, reason});
+}
+
+void AgentEndpoint::freeze(const std::string& site, const protocol::Freeze& freeze) {
+  exchange<protocol::Done>("freezing " + site, protocol::FreezeSite{site, freeze});
+}
+
+void AgentEndpoint::unfreeze(const std::string& site, const std::string& config) {
+  exchange<protocol::Done>("unfreezing " + site, protocol::UnfreezeSite{site, config});
 }
 
 std::vector<protocol::HistoryRecord> AgentEndpoint::history(const std::string& site, protocol::Layout layout,

@@ -21,6 +21,7 @@ class AgentEndpoint : public Endpoint {
 
   std::vector<protocol::SiteState> look(const std::vector<protocol::SiteQuery>& sites) override;
   sync::SyncPlan compare(const protocol::SiteQuery& site, const sync::Composed& composed) override;
+  std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query) override;
   void lock(const protocol::LockRequest& request) override;
   void unlock(const std::string& site) override;
   protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
@@ -29,10 +30,19 @@ class AgentEndpoint : public Endpoint {
   void activate(const std::string& site, const std::string& release_id, const std::string& run_id,
                 protocol::Deletion deletion) override;
   protocol::SealHeader reseal(const std::string& site, const std::string& release_id) override;
-  void revert(const std::string& site, const std::string& release_id) override;
+  void revert(const std::string& site, const std::string& release_id, const std::string& reason) override;
   protocol::CommitReport commit(const std::string& site, const std::string& release_id,
-                                std::uint32_t keep_releases) override;
+                                std::uint32_t keep_releases, const protocol::CommitNote& note) override;
   void discard(const std::string& site, const std::string& release_id) override;
+  void install_file(const std::string& site, const std::string& release_id, std::string_view content,
+                    const std::string& path, std::uint32_t mode) override;
+  void place_files(const std::string& site, const std::string& release_id) override;
+  void add_undo(const std::string& site, const std::string& release_id,
+                const protocol::RunRequest& request) override;
+  void mark(const std::string& site, const std::string& release_id, protocol::Mark mark,
+            const std::string& reason) override;
+  void freeze(const std::string& site, const protocol::Freeze& freeze) override;
+  void unfreeze(const std::string& site, const std::string& config) override;
   std::vector<protocol::HistoryRecord> history(const std::string& site, protocol::Layout layout,
                                                std::uint32_t limit) override;
 

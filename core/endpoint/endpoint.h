@@ -80,8 +80,12 @@ class Endpoint {
   // What stage() would do. Changes nothing.
   virtual sync::SyncPlan compare(const protocol::SiteQuery& site, const sync::Composed& composed) = 0;
 
+  // How a tree differs from its seal; `missing` alone with the path "" stands for a seal that cannot be read.
+  // Changes nothing.
+  virtual std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query) = 0;
+
   // Held until unlock() or the end of the connection. Throws Error(locked) that shows the holder,
-  // Error(refused) for a foreign folder (hint: --adopt), a newer format or another layout.
+  // Error(refused) for a foreign folder (hint: --adopt), a newer format or another layout, Error(frozen).
   virtual void lock(const protocol::LockRequest& request) = 0;
   virtual void unlock(const std::string& site) = 0;
 
@@ -98,13 +102,31 @@ class Endpoint {
                         protocol::Deletion deletion) = 0;
   // Layout inplace, after handlers changed the live tree: the seal is made to describe its files again.
   virtual protocol::SealHeader reseal(const std::string& site, const std::string& release_id) = 0;
-  // Back to what was live before the activation of the release, which is removed.
-  virtual void revert(const std::string& site, const std::string& release_id) = 0;
-  // The activation stays: history record, releases beyond keep_releases are removed.
+  // Back to what was live before the activation of the release: undo steps and installed files too, in
+  // reverse. The release is then removed; with a reason it is kept as a bad one, unless it was live before
+  // (rollback). Throws Error(remote) when all that was possible is back and an undo step failed.
+  virtual void revert(const std::string& site, const std::string& release_id, const std::string& reason) = 0;
+  // The activation stays: history record, undo steps are forgotten, releases beyond keep_releases are
+  // removed.
   virtual protocol::CommitReport commit(const std::string& site, const std::string& release_id,
-                                        std::uint32_t keep_releases) = 0;
-  // Removes a stage or a sealed release that is not live.
+                                        std::uint32_t keep_releases, const protocol::CommitNote& note) = 0;
+  // Removes a stage or a sealed release that is not live, after its undo steps.
   virtual void discard(const std::string& site, const std::string& release_id) = 0;
+
+  // A file outside of the tree that comes and goes with the release: kept aside until place_files(), put in
+  // place at once after that. What was there is kept for revert(); a rollback to the release puts its files
+  // in place again.
+  virtual void install_file(const std::string& site, const std::string& release_id, std::string_view content,
+                            const std::string& path, std::uint32_t mode) = 0;
+  virtual void place_files(const std::string& site, const std::string& release_id) = 0;
+  // A program to run when the release is taken back; on disk when this returns. May be run more than once.
+  virtual void add_undo(const std::string& site, const std::string& release_id,
+                        const protocol::RunRequest& request) = 0;
+
+  virtual void mark(const std::string& site, const std::string& release_id, protocol::Mark mark,
+                    const std::string& reason) = 0;
+  virtual void freeze(const std::string& site, const protocol::Freeze& freeze) = 0;
+  virtual void unfreeze(const std::string& site, const std::string& config) = 0;
 
   // Needs no lock. Oldest first, the last `limit`.
   virtual std::vector<protocol::HistoryRecord> history(const std::string& site, protocol::Layout layout,

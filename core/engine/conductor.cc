@@ -292,7 +292,7 @@ class Conductor {
       record(one, Step::committing);
       const auto keep = static_cast<std::uint32_t>(one.settings->keep_releases());
       const protocol::CommitReport report =
-          one.host->endpoint->commit(one.site(), one.module->release_id, keep);
+          one.host->endpoint->commit(one.site(), one.module->release_id, keep, {});
       one.state = State::committed;
       record(one, Step::done);
       for (const std::string& warning : report.warnings) {
@@ -380,7 +380,7 @@ class Conductor {
   // A connection that broke in the middle is made anew: what is live matters more than what broke.
   void take_back(Deployment& one) {
     try {
-      one.host->endpoint->revert(one.site(), one.module->release_id);
+      one.host->endpoint->revert(one.site(), one.module->release_id, "");
     } catch (const Error& error) {
       if (!broke(error)) throw;  // its lock is still held by the connection that said so
       HostRun again;
@@ -389,7 +389,7 @@ class Conductor {
       connect(run_, again);
       if (again.failure) throw Error(*again.failure);
       again.endpoint->lock(lock_request(one, run_));
-      again.endpoint->revert(one.site(), one.module->release_id);
+      again.endpoint->revert(one.site(), one.module->release_id, "");
     }
   }
 

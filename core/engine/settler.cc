@@ -43,10 +43,10 @@ void settle_one(Run& run, const JournalEntry& entry) {
   if (entry.step == Step::staging) {
     connection.endpoint->discard(entry.site, entry.release_id);
   } else if (entry.step == Step::activating) {
-    connection.endpoint->revert(entry.site, entry.release_id);
+    connection.endpoint->revert(entry.site, entry.release_id, "");
   } else {
     connection.endpoint->commit(entry.site, entry.release_id,
-                                static_cast<std::uint32_t>(settings.keep_releases()));
+                                static_cast<std::uint32_t>(settings.keep_releases()), {});
   }
 }
 

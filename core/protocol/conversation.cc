@@ -11,6 +11,10 @@ bool is_request(Type type) {
     case Type::lock:
     case Type::unlock:
     case Type::history:
+    case Type::differences:
+    case Type::mark:
+    case Type::freeze:
+    case Type::unfreeze:
     case Type::stage_begin:
     case Type::compare_begin:
     case Type::seal:
@@ -19,6 +23,9 @@ bool is_request(Type type) {
     case Type::revert:
     case Type::commit:
     case Type::discard:
+    case Type::install_begin:
+    case Type::add_undo:
+    case Type::place_files:
     case Type::run:
     case Type::stat:
     case Type::read_file:

@@ -16,7 +16,7 @@ enum class State : std::uint8_t {
   content,     // batch, content, delta in any order; ends with stage_end
   resend,      // the same after `missing`, without deltas
   spoilt,      // a stage failed and said so: what was on its way is dropped up to stage_abort
-  writing,     // after write_begin: write_data up to the last piece
+  writing,     // after write_begin or install_begin: write_data up to the last piece
 };
 
 std::string_view name_of(State state);

@@ -54,7 +54,7 @@ void describe(A& a, LockNote& v) {
 template <class A>
 void describe(A& a, LockRequest& v) {
   a.text(v.site, kMaxPath), a.choice(v.layout, 2), a.choice(v.adoption, 2), a.choice(v.durability, 2);
-  a.text(v.keep_release, kMaxWord), describe(a, v.note);
+  a.text(v.keep_release, kMaxWord), a.text(v.config, kMaxWord), describe(a, v.note);
 }
 
 template <class A>
@@ -64,11 +64,25 @@ void describe(A& a, SiteQuery& v) {
 }
 
 template <class A>
+void describe(A& a, BadRelease& v) {
+  a.text(v.release_id, kMaxWord), a.text(v.reason, kMaxText), a.text(v.since, kMaxWord);
+}
+
+template <class A>
+void describe(A& a, Freeze& v) {
+  a.text(v.config, kMaxWord), a.text(v.reason, kMaxText), a.text(v.who, kMaxText), a.text(v.since, kMaxWord);
+}
+
+template <class A>
 void describe(A& a, SiteState& v) {
   a.text(v.path, kMaxPath), a.choice(v.standing, 4), a.text(v.reason, kMaxText), a.text(v.current, kMaxWord);
   describe(a, v.seal), a.flag(v.seal_damaged), a.flag(v.matches);
   a.number(v.drift_changed), a.number(v.drift_missing), texts(a, v.drift, kMaxPath);
   a.list(v.releases, [](A& inner, SealHeader& header) { describe(inner, header); });
+  texts(a, v.pinned, kMaxWord);
+  a.list(v.bad, [](A& inner, BadRelease& bad) { describe(inner, bad); });
+  a.list(v.frozen, [](A& inner, Freeze& freeze) { describe(inner, freeze); });
+  a.number(v.leftovers), a.flag(v.one_file_system);
   a.text(v.pending, kMaxWord), a.text(v.pending_previous, kMaxWord), a.text(v.pending_run, kMaxWord);
   a.flag(v.locked), describe(a, v.holder), a.number(v.free_bytes), a.number(v.free_inodes);
 }
@@ -110,8 +124,25 @@ void describe(A& a, PathState& v) {
 
 template <class A>
 void describe(A& a, HistoryRecord& v) {
-  for (std::string* field : {&v.time, &v.action, &v.release, &v.previous, &v.run_id, &v.who, &v.version})
+  for (std::string* field :
+       {&v.time, &v.action, &v.release, &v.previous, &v.run_id, &v.who, &v.version, &v.config, &v.message})
     a.text(*field, kMaxText);
+}
+
+template <class A>
+void describe(A& a, CommitNote& v) {
+  a.text(v.action, kMaxWord), a.text(v.config, kMaxWord), a.text(v.message, kMaxText);
+}
+
+template <class A>
+void describe(A& a, DifferenceQuery& v) {
+  a.text(v.site, kMaxPath), a.choice(v.layout, 2), a.text(v.release_id, kMaxWord);
+  texts(a, v.generated, kMaxPath), a.flag(v.every_byte), a.flag(v.added);
+}
+
+template <class A>
+void describe(A& a, Difference& v) {
+  a.choice(v.kind, 3), a.text(v.path, kMaxPath), a.text(v.what, kMaxText);
 }
 
 template <class A>
@@ -165,6 +196,26 @@ void describe(A& a, AskHistory& m) {
 template <class A>
 void describe(A& a, HistoryLines& m) {
   a.list(m.lines, [](A& inner, HistoryRecord& line) { describe(inner, line); });
+}
+template <class A>
+void describe(A& a, AskDifferences& m) {
+  describe(a, m.query);
+}
+template <class A>
+void describe(A& a, DifferenceLines& m) {
+  a.flag(m.last), a.list(m.lines, [](A& inner, Difference& line) { describe(inner, line); });
+}
+template <class A>
+void describe(A& a, MarkRelease& m) {
+  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord), a.choice(m.mark, 4), a.text(m.reason, kMaxText);
+}
+template <class A>
+void describe(A& a, FreezeSite& m) {
+  a.text(m.site, kMaxPath), describe(a, m.freeze);
+}
+template <class A>
+void describe(A& a, UnfreezeSite& m) {
+  a.text(m.site, kMaxPath), a.text(m.config, kMaxWord);
 }
 template <class A>
 void describe(A& a, StageBegin& m) {
@@ -240,11 +291,12 @@ void describe(A& a, Reseal& m) {
 }
 template <class A>
 void describe(A& a, Revert& m) {
-  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord);
+  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord), a.text(m.reason, kMaxText);
 }
 template <class A>
 void describe(A& a, Commit& m) {
   a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord), a.number(m.keep_releases);
+  describe(a, m.note);
 }
 template <class A>
 void describe(A& a, Committed& m) {
@@ -252,6 +304,18 @@ void describe(A& a, Committed& m) {
 }
 template <class A>
 void describe(A& a, Discard& m) {
+  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord);
+}
+template <class A>
+void describe(A& a, InstallBegin& m) {
+  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord), a.text(m.path, kMaxPath), a.number(m.mode);
+}
+template <class A>
+void describe(A& a, AddUndo& m) {
+  a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord), describe(a, m.request);
+}
+template <class A>
+void describe(A& a, PlaceFiles& m) {
   a.text(m.site, kMaxPath), a.text(m.release_id, kMaxWord);
 }
 template <class A>
@@ -338,15 +402,28 @@ const char* fault(const FilesToCome& m) {
 const char* fault(const Missing& m) {
   return ascending(m.files) ? nullptr : "files out of order";
 }
-const char* fault(const Run& m) {
-  if (m.request.arguments.empty()) return "no program";
-  for (const std::string& argument : m.request.arguments)
+const char* fault(const AskDifferences& m) {
+  return absolute(m.query.site) ? nullptr : "a site that is no absolute path";
+}
+const char* fault(const InstallBegin& m) {
+  if (m.mode > 07777) return "a mode beyond 07777";
+  return absolute(m.path) ? nullptr : "a path that is not absolute";
+}
+const char* fault(const RunRequest& request) {
+  if (request.arguments.empty()) return "no program";
+  for (const std::string& argument : request.arguments)
     if (argument.find('\0') != std::string::npos) return "an argument with a NUL byte";
-  for (const std::string& entry : m.request.environment)
+  for (const std::string& entry : request.environment)
     if (entry.find('\0') != std::string::npos || entry.find('=') == std::string::npos ||
         entry.starts_with('='))
       return "an environment entry that is no NAME=value";
   return nullptr;
+}
+const char* fault(const Run& m) {
+  return fault(m.request);
+}
+const char* fault(const AddUndo& m) {
+  return fault(m.request);
 }
 const char* fault(const AskStat& m) {
   return absolute(m.path) ? nullptr : "a path that is not absolute";
@@ -396,6 +473,10 @@ std::string_view name_of(Type type) {
     PORTER_NAME(lock)
     PORTER_NAME(unlock)
     PORTER_NAME(history)
+    PORTER_NAME(differences)
+    PORTER_NAME(mark)
+    PORTER_NAME(freeze)
+    PORTER_NAME(unfreeze)
     PORTER_NAME(stage_begin)
     PORTER_NAME(compare_begin)
     PORTER_NAME(folder_digests)
@@ -412,6 +493,9 @@ std::string_view name_of(Type type) {
     PORTER_NAME(revert)
     PORTER_NAME(commit)
     PORTER_NAME(discard)
+    PORTER_NAME(install_begin)
+    PORTER_NAME(add_undo)
+    PORTER_NAME(place_files)
     PORTER_NAME(run)
     PORTER_NAME(stat)
     PORTER_NAME(read_file)
@@ -426,6 +510,7 @@ std::string_view name_of(Type type) {
     PORTER_NAME(done)
     PORTER_NAME(looked)
     PORTER_NAME(history_lines)
+    PORTER_NAME(difference_lines)
     PORTER_NAME(base_tree)
     PORTER_NAME(signature)
     PORTER_NAME(missing)
@@ -472,6 +557,11 @@ PORTER_MESSAGE(LockSite)
 PORTER_MESSAGE(UnlockSite)
 PORTER_MESSAGE(AskHistory)
 PORTER_MESSAGE(HistoryLines)
+PORTER_MESSAGE(AskDifferences)
+PORTER_MESSAGE(DifferenceLines)
+PORTER_MESSAGE(MarkRelease)
+PORTER_MESSAGE(FreezeSite)
+PORTER_MESSAGE(UnfreezeSite)
 PORTER_MESSAGE(StageBegin)
 PORTER_MESSAGE(CompareBegin)
 PORTER_MESSAGE(FolderDigests)
@@ -494,6 +584,9 @@ PORTER_MESSAGE(Revert)
 PORTER_MESSAGE(Commit)
 PORTER_MESSAGE(Committed)
 PORTER_MESSAGE(Discard)
+PORTER_MESSAGE(InstallBegin)
+PORTER_MESSAGE(AddUndo)
+PORTER_MESSAGE(PlaceFiles)
 PORTER_MESSAGE(Run)
 PORTER_MESSAGE(RunEnded)
 PORTER_MESSAGE(AskStat)
@@ -539,6 +632,7 @@ Error to_error(const Failure& failure) {
     case Code::remote:
     case Code::locked:
     case Code::refused:
+    case Code::frozen:
     case Code::no_space:
     case Code::io:
       error = Error(static_cast<Code>(failure.code), failure.message);

@@ -16,7 +16,7 @@
 namespace porter::protocol {
 
 // The version: a peer with another major is refused, a higher minor only adds messages and features.
-constexpr std::uint16_t kMajor = 1;
+constexpr std::uint16_t kMajor = 2;
 constexpr std::uint16_t kMinor = 0;
 
 // Pieces of streams (trees, content, signatures, deltas) are at most this long.
@@ -33,6 +33,10 @@ enum class Type : std::uint8_t {
   lock = 17,
   unlock = 18,
   history = 19,
+  differences = 20,
+  mark = 21,
+  freeze = 22,
+  unfreeze = 23,
   stage_begin = 32,
   compare_begin = 33,
   folder_digests = 34,
@@ -49,6 +53,9 @@ enum class Type : std::uint8_t {
   revert = 51,
   commit = 52,
   discard = 53,
+  install_begin = 54,
+  add_undo = 55,
+  place_files = 56,
   run = 64,
   stat = 65,
   read_file = 66,
@@ -63,6 +70,7 @@ enum class Type : std::uint8_t {
   done = 131,
   looked = 144,
   history_lines = 145,
+  difference_lines = 146,
   base_tree = 160,
   signature = 161,
   missing = 162,
@@ -136,6 +144,34 @@ struct AskHistory {
 struct HistoryLines {
   static constexpr Type kType = Type::history_lines;
   std::vector<HistoryRecord> lines;
+};
+
+// Needs no lock.
+struct AskDifferences {
+  static constexpr Type kType = Type::differences;
+  DifferenceQuery query;
+};
+struct DifferenceLines {
+  static constexpr Type kType = Type::difference_lines;
+  bool last = false;
+  std::vector<Difference> lines;
+};
+struct MarkRelease {
+  static constexpr Type kType = Type::mark;
+  std::string site;
+  std::string release_id;
+  Mark mark = Mark::pinned;
+  std::string reason;  // of a bad one
+};
+struct FreezeSite {
+  static constexpr Type kType = Type::freeze;
+  std::string site;
+  Freeze freeze;
+};
+struct UnfreezeSite {
+  static constexpr Type kType = Type::unfreeze;
+  std::string site;
+  std::string config;
 };
 
 struct StageBegin {
@@ -251,12 +287,14 @@ struct Revert {
   static constexpr Type kType = Type::revert;
   std::string site;
   std::string release_id;
+  std::string reason;  // "": the release is removed; else it is kept as a bad one, for this reason
 };
 struct Commit {
   static constexpr Type kType = Type::commit;
   std::string site;
   std::string release_id;
   std::uint32_t keep_releases = 5;
+  CommitNote note;
 };
 struct Committed {
   static constexpr Type kType = Type::committed;
@@ -264,6 +302,28 @@ struct Committed {
 };
 struct Discard {
   static constexpr Type kType = Type::discard;
+  std::string site;
+  std::string release_id;
+};
+
+// A file outside of the tree that belongs to the release; its content follows as write_data.
+struct InstallBegin {
+  static constexpr Type kType = Type::install_begin;
+  std::string site;
+  std::string release_id;
+  std::string path;        // absolute
+  std::uint32_t mode = 0;  // 0 keeps the mode of what is there, 0644 for a new one
+};
+// A program that is run when the release is taken back.
+struct AddUndo {
+  static constexpr Type kType = Type::add_undo;
+  std::string site;
+  std::string release_id;
+  RunRequest request;
+};
+// Puts the installed files in place; those that come later are placed at once.
+struct PlaceFiles {
+  static constexpr Type kType = Type::place_files;
   std::string site;
   std::string release_id;
 };

@@ -57,6 +57,7 @@ struct LockRequest {
   Adoption adoption = Adoption::refuse;
   Durability durability = Durability::full;
   std::string keep_release;  // sealed, not yet activated, and still wanted (resume)
+  std::string config;        // Error(frozen) when the site is frozen for it; "" asks nothing
   LockNote note;
 };
 
@@ -91,6 +92,22 @@ enum class Standing : std::uint8_t {
   newer = 4,    // .porter/format of a later porter-admin: refused
 };
 
+// A release that is kept to be looked at and never offered: its deploy failed after it was live, or somebody
+// went back from it.
+struct BadRelease {
+  std::string release_id;
+  std::string reason;
+  std::string since;  // ISO, UTC
+};
+
+// Nobody may deploy this config to the site until it is unfrozen.
+struct Freeze {
+  std::string config;
+  std::string reason;
+  std::string who;    // "ada@laptop"
+  std::string since;  // ISO, UTC
+};
+
 struct SiteState {
   std::string path;
   Standing standing = Standing::absent;
@@ -102,7 +119,12 @@ struct SiteState {
   std::uint64_t drift_changed = 0;
   std::uint64_t drift_missing = 0;
   std::vector<std::string> drift;    // the first 20 paths that differ from the seal
-  std::vector<SealHeader> releases;  // sealed ones, oldest first
+  std::vector<SealHeader> releases;  // sealed ones, oldest first; bad ones too
+  std::vector<std::string> pinned;   // of these: never removed by themselves
+  std::vector<BadRelease> bad;       // of these
+  std::vector<Freeze> frozen;
+  std::uint64_t leftovers = 0;  // unfinished stages, temporary files and undo steps of runs that ended early
+  bool one_file_system = true;  // path, releases, shared and .porter; else no switch by rename
   // An activation that was neither committed nor reverted: the run that made it ended early. It is live.
   std::string pending;           // its release id, "" when there is none
   std::string pending_previous;  // "" when nothing was live before
@@ -153,13 +175,40 @@ struct CommitReport {
 // A line of a site's history; time is ISO, UTC.
 struct HistoryRecord {
   std::string time;
-  std::string action;  // "commit" or "revert"
+  std::string action;  // "commit" (a deploy), "rollback", or "revert" (a deploy that was taken back)
   std::string release;
   std::string previous;
   std::string run_id;
   std::string who;
   std::string version;
+  std::string config;
+  std::string message;  // -m; of a revert: why
 };
+
+// What a commit says of itself in the history.
+struct CommitNote {
+  std::string action = "commit";  // or "rollback"
+  std::string config;
+  std::string message;
+};
+
+// How a tree on the target differs from its seal.
+struct DifferenceQuery {
+  std::string site;
+  Layout layout = Layout::releases;
+  std::string release_id;              // "" is the live one
+  std::vector<std::string> generated;  // patterns that are left out
+  bool every_byte = false;             // hash every file, also one whose stamp is as it was sealed
+  bool added = false;                  // also what the seal does not list; layout inplace: never
+};
+enum class DifferenceKind : std::uint8_t { changed = 1, missing = 2, added = 3 };
+struct Difference {
+  DifferenceKind kind = DifferenceKind::changed;
+  std::string path;  // relative to the tree
+  std::string what;  // for people, of a changed one: "content", "mode 0644, was 0755", "kind", "target"
+};
+
+enum class Mark : std::uint8_t { pinned = 1, unpinned = 2, bad = 3, good = 4 };
 
 enum class Privilege : std::uint8_t { user = 1, sudo = 2 };  // sudo: through `sudo -n --`
 

@@ -125,6 +125,10 @@ class FakeEndpoint final : public endpoint::Endpoint {
     return sync::make_plan(composed.tree, hosts_.site(host_, site.path).tree.value_or(nothing));
   }
 
+  std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query) override {
+    take("differences", query.site);
+    return {};
+  }
   void lock(const protocol::LockRequest& request) override { take("lock", request.site); }
   void unlock(const std::string& site) override { take("unlock", site); }
 
@@ -159,7 +163,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     take("reseal", path);
     return hosts_.site(host_, path).sealed[release];
   }
-  void revert(const std::string& path, const std::string& release) override {
+  void revert(const std::string& path, const std::string& release, const std::string&) override {
     take("revert", path);
     change(path, [&](FakeHosts::Site& site) {
       if (site.pending == release) site.current = site.previous;
@@ -167,7 +171,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
       site.sealed.erase(release);
     });
   }
-  protocol::CommitReport commit(const std::string& path, const std::string&, std::uint32_t) override {
+  protocol::CommitReport commit(const std::string& path, const std::string&, std::uint32_t,
+                                const protocol::CommitNote&) override {
     take("commit", path);
     change(path, [](FakeHosts::Site& site) { site.pending.clear(); });
     return {};
@@ -179,6 +184,20 @@ class FakeEndpoint final : public endpoint::Endpoint {
       site.sealed.erase(release);
     });
   }
+
+  void install_file(const std::string& path, const std::string&, std::string_view, const std::string&,
+                    std::uint32_t) override {
+    take("install", path);
+  }
+  void place_files(const std::string& path, const std::string&) override { take("place", path); }
+  void add_undo(const std::string& path, const std::string&, const protocol::RunRequest&) override {
+    take("add_undo", path);
+  }
+  void mark(const std::string& path, const std::string&, protocol::Mark, const std::string&) override {
+    take("mark", path);
+  }
+  void freeze(const std::string& path, const protocol::Freeze&) override { take("freeze", path); }
+  void unfreeze(const std::string& path, const std::string&) override { take("unfreeze", path); }
 
   std::vector<protocol::HistoryRecord> history(const std::string& path, protocol::Layout,
                                                std::uint32_t) override {

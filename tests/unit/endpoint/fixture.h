@@ -110,7 +110,7 @@ inline protocol::StageReport deploy(endpoint::Endpoint& agent, const fs::path& s
   header.skip_key = "key-" + id;
   agent.seal(site.string(), header);
   agent.activate(site.string(), id, "run1", protocol::Deletion::listed);
-  agent.commit(site.string(), id, 5);
+  agent.commit(site.string(), id, 5, {});
   return report;
 }
 

@@ -123,10 +123,10 @@ TEST_CASE("a greeting that is none is an error", "[hostile]") {
 
 TEST_CASE("an agent of another version or build is refused", "[hostile]") {
   protocol::HelloMessage hello;
-  hello.hello.major = 2;
+  hello.hello.major = protocol::kMajor + 1;
   CHECK(dial_and([&](int fd) { say(fd, std::string(protocol::kMagic) + protocol::to_frame(hello)); },
                  nothing) == base::Code::agent);
-  hello.hello.major = 1;
+  hello.hello.major = protocol::kMajor;
   CHECK(dial_and([&](int fd) { say(fd, std::string(protocol::kMagic) + protocol::to_frame(hello)); },
                  nothing) == base::Code::agent);
 }

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <thread>
 
+#include "core/protocol/messages.h"
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
@@ -28,7 +29,7 @@ unsigned mode_of(const fs::path& path) {
 TEST_CASE("the agent says who and where it is", "[endpoint]") {
   const LocalAgent agent;
   const protocol::Hello& hello = agent->hello();
-  CHECK(hello.major == 1);
+  CHECK(hello.major == protocol::kMajor);
   CHECK(hello.uid == ::getuid());
   CHECK(hello.pid != 0);
   CHECK(hello.machine == "x86_64");

@@ -243,7 +243,7 @@ TEST_CASE("a release goes back by revert, and away by discard", "[stage]") {
   agent->seal(tree.site.string(), header);
   agent->activate(tree.site.string(), "r2", "run1", protocol::Deletion::listed);
   CHECK(fs::read_symlink(tree.site / "current") == "releases/r2");
-  agent->revert(tree.site.string(), "r2");
+  agent->revert(tree.site.string(), "r2", "");
   CHECK(fs::read_symlink(tree.site / "current") == "releases/r1");
   agent->stage(stage_request(tree.site, "r3"), composed, {});
   agent->discard(tree.site.string(), "r3");

@@ -54,6 +54,11 @@ inline protocol::SiteState sample_state() {
   state.drift_missing = 300;
   state.drift = {"a", "b\n\xff"};
   state.releases = {sample_header(), {}};
+  state.pinned = {"r0"};
+  state.bad = {{"r3", "the page is broken", "2026-01-02T03:04:05Z"}};
+  state.frozen = {{"production", "sale", "ada@laptop", "2026-01-02T03:04:05Z"}};
+  state.leftovers = 2;
+  state.one_file_system = false;
   state.pending = "r2";
   state.pending_previous = "r1";
   state.pending_run = "run9";
@@ -111,10 +116,18 @@ inline std::vector<Sample> samples() {
       sample(Look{{{"/srv/a", Layout::releases, Identity::with_mtime, digest_of(3), {"*.log"}},
                    {"/srv/b", Layout::inplace, Identity::content_only, digest_of(4), {}}}}),
       sample(Looked{sample_state()}),
-      sample(LockSite{{"/srv/a", Layout::inplace, Adoption::adopt, Durability::none, "r7", note}}),
+      sample(LockSite{{"/srv/a", Layout::inplace, Adoption::adopt, Durability::none, "r7", "testing", note}}),
       sample(UnlockSite{"/srv/a"}),
       sample(AskHistory{"/srv/a", Layout::releases, 50}),
-      sample(HistoryLines{{{"2026-01-02T03:04:05Z", "commit", "r2", "r1", "run1", "ada@laptop", "v2"}, {}}}),
+      sample(HistoryLines{
+          {{"2026-01-02T03:04:05Z", "commit", "r2", "r1", "run1", "ada@laptop", "v2", "testing", "because"},
+           {}}}),
+      sample(AskDifferences{{"/srv/a", Layout::inplace, "r1", {"*.pyc"}, true, true}}),
+      sample(DifferenceLines{
+          true, {{DifferenceKind::changed, "a/b", "content"}, {DifferenceKind::added, "c\n", ""}}}),
+      sample(MarkRelease{"/srv/a", "r1", Mark::bad, "rolled back"}),
+      sample(FreezeSite{"/srv/a", {"production", "sale", "ada@laptop", "2026-01-02T03:04:05Z"}}),
+      sample(UnfreezeSite{"/srv/a", "production"}),
       sample(StageBegin{sample_stage(), Identity::with_mtime, digest_of(5)}),
       sample(CompareBegin{{"/srv/a", Layout::releases, Identity::content_only, digest_of(6), {}}}),
       sample(FolderDigests{piece}),
@@ -133,10 +146,13 @@ inline std::vector<Sample> samples() {
       sample(Sealed{sample_header()}),
       sample(Activate{"/srv/a", "r2", "run1", Deletion::unknown}),
       sample(Reseal{"/srv/a", "r2"}),
-      sample(Revert{"/srv/a", "r2"}),
-      sample(Commit{"/srv/a", "r2", 5}),
+      sample(Revert{"/srv/a", "r2", "the page is broken"}),
+      sample(Commit{"/srv/a", "r2", 5, {"rollback", "testing", "because"}}),
       sample(Committed{{{"r0"}, {"could not remove x"}}}),
       sample(Discard{"/srv/a", "r2"}),
+      sample(InstallBegin{"/srv/a", "r2", "/etc/x", 0640}),
+      sample(AddUndo{"/srv/a", "r2", run}),
+      sample(PlaceFiles{"/srv/a", "r2"}),
       sample(Run{run}),
       sample(RunEnded{{-1, 9, "out", "err", true}}),
       sample(AskStat{"/etc/hostname"}),
