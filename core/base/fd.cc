@@ -83,6 +83,14 @@ std::string read_to_end(int fd, std::size_t limit) {
   }
 }
 
+void pause(Deadline deadline, const CancelToken& cancel) {
+  pollfd stop{cancel.descriptor(), POLLIN, 0};
+  while (!deadline.passed()) {
+    cancel.check();
+    if (::poll(&stop, 1, deadline.poll_timeout()) < 0 && errno != EINTR) throw_errno("poll");
+  }
+}
+
 void wait_readable(int fd, Deadline deadline, const CancelToken& cancel) {
   wait_for(fd, POLLIN, deadline, cancel);
 }

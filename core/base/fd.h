@@ -60,5 +60,7 @@ std::string read_to_end(int fd, std::size_t limit);
 // cancel.
 void wait_readable(int fd, Deadline deadline, const CancelToken& cancel);
 void wait_writable(int fd, Deadline deadline, const CancelToken& cancel);
+// Waits for the deadline. Throws Interrupted on cancel.
+void pause(Deadline deadline, const CancelToken& cancel);
 
 }  // namespace porter::base

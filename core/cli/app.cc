@@ -52,8 +52,7 @@ ExitCode supervise_command(Invocation& invocation, const base::World& world) {
 
 ExitCode dispatch(Invocation& invocation, const base::World& world) {
   switch (invocation.command) {
-    case Command::deploy:
-    case Command::run:
+    case Command::supervised:
       return supervise_command(invocation, world);
     case Command::create_project:
       create_project(invocation.name, world);

@@ -1,6 +1,6 @@
 #pragma once
-// argv as a value. The only file pair that knows CLI11. Plugins' arguments come in from their notes; no
-// plugin code runs for --help or for a mistyped flag.
+// argv as a value. Beside flags.h the only place that knows CLI11. Plugins' arguments come in from their
+// notes; no plugin code runs for --help or for a mistyped flag.
 
 #include <string>
 #include <vector>
@@ -19,11 +19,12 @@ struct PluginArgument {
   std::string help;
 };
 
-enum class Command { none, deploy, run, create_project, plugins, hosts, hosts_trust, explain };
+// supervised: what the worker does, as Request::action says.
+enum class Command { none, supervised, create_project, plugins, hosts, hosts_trust, explain };
 
 struct Invocation {
   Command command = Command::none;
-  engine::Request request;  // deploy and run
+  engine::Request request;  // of a supervised one
   std::string name;         // create-project NAME, plugins NAME, hosts trust NAME, explain KEY
   Format format = Format::people;
   Detail detail = Detail::normal;

@@ -13,13 +13,6 @@ using base::printable;
 using base::printable_lines;
 using Line = std::optional<std::string>;
 
-// "module on host", or whichever of the two there is.
-std::string place(const std::string& module, const std::string& host) {
-  if (host.empty()) return printable(module);
-  if (module.empty()) return printable(host);
-  return fmt::format("{} on {}", printable(module), printable(host));
-}
-
 Line describe_one(const event::RunStarted& run, Detail detail) {
   if (detail == Detail::quiet) return std::nullopt;
   std::string line = fmt::format("{} of \"{}\"", run.command, printable(run.project));
@@ -48,6 +41,12 @@ Line describe_one(const event::Planned& plan, Detail detail) {
                   plan.files_new, plan.files_changed, plan.files_deleted, format_bytes(plan.bytes_to_send));
   for (const std::string& path : plan.paths)
     line += "\n  " + printable(path);
+  for (const std::string& change : plan.config_changes)
+    line += "\n  | " + printable(change);
+  for (const std::string& handler : plan.handlers)
+    line += "\n  runs " + printable(handler);
+  if (plan.own_procedure)
+    line += "\n  a handler owns SIG_DEPLOY: this module goes live without waiting for the others";
   return line;
 }
 
@@ -60,9 +59,25 @@ Line describe_one(const event::SignalFired& fired, Detail detail) {
 Line describe_one(const event::Progress&, Detail) {
   return std::nullopt;
 }
+// Results go to stdout: describe_result().
 Line describe_one(const event::Output&, Detail) {
   return std::nullopt;
-}  // a result: goes to stdout
+}
+Line describe_one(const event::SiteStatus&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::ReleaseFound&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::HistoryFound&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::DriftFound&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::Checked&, Detail) {
+  return std::nullopt;
+}
 Line describe_one(const event::Question&, Detail) {
   return std::nullopt;
 }  // asked, not told
@@ -100,6 +115,12 @@ Line describe_one(const event::RunFinished&, Detail) {
 }  // the recap says it
 
 }  // namespace
+
+std::string place(const std::string& module, const std::string& host) {
+  if (host.empty()) return printable(module);
+  if (module.empty()) return printable(host);
+  return fmt::format("{} on {}", printable(module), printable(host));
+}
 
 std::optional<std::string> describe(const event::Event& event, Detail detail) {
   return std::visit([&](const auto& value) { return describe_one(value, detail); }, event);

@@ -15,4 +15,10 @@ enum class Detail { quiet, normal, verbose };
 // Progress has its own drawing (progress.h) and gives nothing here. Text from outside is made printable.
 std::optional<std::string> describe(const event::Event& event, Detail detail);
 
+// The same for what is a result, and goes to stdout at any detail.
+std::optional<std::string> describe_result(const event::Event& event);
+
+// "module on host", or whichever of the two there is.
+std::string place(const std::string& module, const std::string& host);
+
 }  // namespace porter::cli

@@ -55,8 +55,7 @@ class PlainView : public View {
   PlainView(const base::World& world, Detail detail) : world_(world), detail_(detail) {}
 
   void handle(const event::Event& event) noexcept override {
-    if (const auto* output = std::get_if<event::Output>(&event))
-      *world_.out << output->text << '\n' << std::flush;
+    if (const auto result = describe_result(event)) *world_.out << *result << '\n' << std::flush;
     if (const auto* progress = std::get_if<event::Progress>(&event)) show(*progress);
     if (const auto line = describe(event, detail_)) *world_.err << *line << '\n' << std::flush;
   }
@@ -84,9 +83,9 @@ class LiveView : public View {
       : world_(world), detail_(detail), colours_(!world.variable("NO_COLOR")) {}
 
   void handle(const event::Event& event) noexcept override {
-    if (const auto* output = std::get_if<event::Output>(&event)) {
+    if (const auto result = describe_result(event)) {
       erase();
-      *world_.out << output->text << '\n' << std::flush;
+      *world_.out << *result << '\n' << std::flush;
     }
     if (const auto* progress = std::get_if<event::Progress>(&event))
       meters_[progress->host].update(*progress, Clock::now());

@@ -118,6 +118,13 @@ std::vector<std::string> generated_of(const settings::ModuleSettings& settings) 
   return patterns;
 }
 
+// Why a site is locked, for who finds it so.
+std::string reason_of(const Deployment& deployment, const Request& request) {
+  std::string why = fmt::format("{} of {}", name_of(request.action), deployment.module_name());
+  if (request.action == Action::deploy) why += fmt::format(" ({})", request.ref);
+  return request.message.empty() ? why : why + ": " + request.message;
+}
+
 }  // namespace
 
 const sync::Tree& SourceWalks::walk(const source::Checkout& checkout,
@@ -174,8 +181,10 @@ protocol::SiteQuery site_query(const Deployment& deployment) {
   protocol::SiteQuery query;
   query.path = deployment.site();
   query.layout = layout_of(*deployment.settings);
-  query.identity = static_cast<protocol::Identity>(deployment.composed->tree.identity);
-  query.wanted = deployment.composed->tree.root_digest();
+  if (deployment.composed) {
+    query.identity = static_cast<protocol::Identity>(deployment.composed->tree.identity);
+    query.wanted = deployment.composed->tree.root_digest();
+  }
   query.generated = generated_of(*deployment.settings);
   return query;
 }
@@ -189,17 +198,18 @@ protocol::LockRequest lock_request(const Deployment& deployment, const Run& run)
   lock.durability = durable ? protocol::Durability::full : protocol::Durability::none;
   const std::string who = Run::user();
   const std::size_t at = who.rfind('@');
+  if (run.request.action == Action::deploy) lock.config = run.request.config;
   lock.note = {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started),
-               fmt::format("deploy of {} ({})", deployment.module_name(), run.request.ref)};
+               reason_of(deployment, run.request)};
   return lock;
 }
 
 protocol::SealHeader seal_header(const Deployment& deployment, const Run& run) {
   protocol::SealHeader seal;
-  seal.release_id = deployment.module->release_id;
+  seal.release_id = deployment.release_id;
   seal.skip_key = deployment.skip_key;
-  seal.version_label = deployment.module->checkout.version;
-  seal.commit = deployment.module->checkout.commit;
+  seal.version_label = deployment.version;
+  seal.commit = deployment.commit;
   seal.run_id = run.request.run_id;
   seal.made_at_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(run.started.time_since_epoch()).count();
@@ -215,7 +225,7 @@ protocol::StageRequest stage_request(const Deployment& deployment, const Request
   const settings::ModuleSettings& settings = *deployment.settings;
   protocol::StageRequest stage;
   stage.site = deployment.site();
-  stage.release_id = deployment.module->release_id;
+  stage.release_id = deployment.release_id;
   stage.run_id = request.run_id;
   stage.link = link_of(settings.link());
   for (const std::string& path : settings.shared_paths())

@@ -34,11 +34,13 @@ struct HostRun {
 };
 
 struct ModuleRun {
+  ModuleRun();
+  ~ModuleRun();
+
   const settings::Module* module = nullptr;
   const settings::Ref* ref = nullptr;
   bool forced = false;
   source::Checkout checkout;
-  std::string release_id;
   std::vector<std::string> plugins;            // names, in ini order
   std::unique_ptr<plugin::LoadedPlugin> hook;  // deployment.so; null without one
   std::string handlers_key;                    // names, versions and digests of hook and plugins
@@ -62,16 +64,26 @@ enum class State {
 };
 
 struct Deployment {
+  Deployment();
+  ~Deployment();
+
   ModuleRun* module = nullptr;
   HostRun* host = nullptr;
   std::optional<settings::ModuleSettings> settings;
   std::optional<sync::Composed> composed;
   std::vector<std::string> seeds;  // shared paths that the source has content for
   std::string skip_key;
+  base::Digest source_root{};  // of the composed tree before any build
+  // Of the release that this run makes, or makes live again.
+  std::string release_id;
+  std::string version;
+  std::string commit;
   protocol::SiteState before;
   State state = State::planned;
   bool was_live = false;   // activation had begun
   bool has_stage = false;  // stage() was called for this release
+  bool locked = false;     // the lock of the site is held by this run's connection
+  bool installs = false;   // files outside of the tree come with it
   protocol::StageReport report;
   std::unique_ptr<LiveModule> live;
   std::optional<base::Error> failure;

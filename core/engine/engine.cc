@@ -1,7 +1,10 @@
 #include "core/engine/engine.h"
 
 #include "core/engine/conductor.h"
+#include "core/engine/doctor.h"
+#include "core/engine/inspect.h"
 #include "core/engine/remote_run.h"
+#include "core/engine/rollback.h"
 #include "core/engine/run.h"
 #include "core/engine/settler.h"
 
@@ -18,6 +21,17 @@ ExitCode act(Run& run) {
       return run_on_hosts(run);
     case Action::settle:
       return settle(run);
+    case Action::rollback:
+      return rollback(run);
+    case Action::doctor:
+      return examine(run);
+    case Action::status:
+    case Action::releases:
+    case Action::history:
+    case Action::diff:
+    case Action::freeze:
+    case Action::unfreeze:
+      return inspect(run);
   }
   return ExitCode::internal;
 }

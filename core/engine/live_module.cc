@@ -33,12 +33,7 @@ LiveModule::~LiveModule() = default;
 void LiveModule::register_handlers() {
   if (on_host_) {
     bus_.push(SIG_SOURCE_SEND, [this](Module&, const Payload&) { send(); });
-    bus_.push(SIG_ACTIVATE, [this](Module&, const Payload&) {
-      const PluginLock::Unlocked waiting;
-      const bool all = deployment_.settings->deletion() == settings::Deletion::unknown;
-      deployment_.host->endpoint->activate(deployment_.site(), module_.release_id, run_.request.run_id,
-                                           all ? protocol::Deletion::unknown : protocol::Deletion::listed);
-    });
+    bus_.push(SIG_ACTIVATE, [this](Module&, const Payload&) { switch_live(); });
   } else {
     bus_.push(SIG_DEPLOY, [this](Module&, const Payload&) { module_.stage_everywhere(); });
   }
@@ -55,11 +50,28 @@ void LiveModule::register_handlers() {
   }
 }
 
+std::vector<bus::Owner> LiveModule::foreign_handlers(const Signal& signal) const {
+  std::vector<bus::Owner> owners;
+  for (const bus::HandlerInfo& handler : bus_.handlers(signal)) {
+    if (handler.owner.kind != bus::OwnerKind::program) owners.push_back(handler.owner);
+  }
+  return owners;
+}
+
 bool LiveModule::has_foreign_handlers(const Signal& signal) const {
-  const std::vector<bus::HandlerInfo> handlers = bus_.handlers(signal);
-  return std::any_of(handlers.begin(), handlers.end(), [](const bus::HandlerInfo& handler) {
-    return handler.owner.kind != bus::OwnerKind::program;
-  });
+  return !foreign_handlers(signal).empty();
+}
+
+void LiveModule::switch_live() {
+  const PluginLock::Unlocked waiting;
+  endpoint::Endpoint& endpoint = *deployment_.host->endpoint;
+  const bool inplace = deployment_.settings->layout() == settings::Layout::inplace;
+  // In place, the older files are those that the last activation replaced.
+  if (inplace && run_.request.action == Action::rollback)
+    return endpoint.revert(deployment_.site(), deployment_.before.current, "rollback");
+  const bool all = deployment_.settings->deletion() == settings::Deletion::unknown;
+  endpoint.activate(deployment_.site(), deployment_.release_id, run_.request.run_id,
+                    all ? protocol::Deletion::unknown : protocol::Deletion::listed);
 }
 
 void LiveModule::send() {
@@ -125,7 +137,7 @@ std::string LiveModule::get_config_dir() const {
 
 std::string LiveModule::destpath() const {
   if (deployment_.settings->layout() == settings::Layout::inplace) return deployment_.site();
-  return deployment_.site() + "/releases/" + module_.release_id;
+  return deployment_.site() + "/releases/" + deployment_.release_id;
 }
 
 std::string LiveModule::livepath() const {

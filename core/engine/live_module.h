@@ -29,12 +29,15 @@ class LiveModule final : public Module {
   void register_handlers();
   // Whether somebody other than porter-admin handles it.
   bool has_foreign_handlers(const Signal& signal) const;
+  // In the order they run.
+  std::vector<bus::Owner> foreign_handlers(const Signal& signal) const;
 
   // The default handlers' work; also what the services offer.
   void send();
   void send_folder(const std::string& local_folder);
   // Makes sure that destpath() exists, for handlers that fill it themselves.
   void ensure_stage();
+  void switch_live();
 
   void push_signal_handler(const Signal& signal, Handler handler, const HandlerOptions& options) override;
   bool pop_signal_handler(const Signal& signal) override;

@@ -52,21 +52,10 @@ std::string file_key(const std::string& name, const std::string& version, const 
   return fmt::format("{} {} {}\n", name, version, base::to_hex(base::sha256_of_file(file)));
 }
 
-void load_hook(Run& run, ModuleRun& module, const plugin::TrustRules& rules) {
-  plugin::HookSettings settings = plugin::hook_settings(run.around.world, plugin::running_executable());
-  settings.trust = rules;
-  settings.compiling = [&](const std::filesystem::path& source) {
-    run.say(event::Level::info, "compiling " + source.string());
-  };
-  const auto hook = plugin::module_hook(module.module->folder, settings, base::Deadline::in(kHookDeadline),
-                                        run.shield.waits());
-  if (!hook) return;
-  plugin::Expectation expectation;
-  expectation.kind = "deployment";
-  expectation.services = plugin::sdk_services();
-  module.hook =
-      std::make_unique<plugin::LoadedPlugin>(plugin::LoadedPlugin::load(hook->library, expectation, rules));
-  module.handlers_key += file_key("deployment", module.hook->note().version, hook->library);
+plugin::TrustRules trust_rules(const Run& run) {
+  plugin::TrustRules rules;
+  rules.trusted = run.project.trusted;
+  return rules;
 }
 
 void load_plugins(Run& run, PluginCatalog& catalog, ModuleRun& module, const plugin::TrustRules& rules) {
@@ -155,7 +144,7 @@ std::vector<std::unique_ptr<ModuleRun>> choose_modules(Run& run) {
   for (const settings::Module* module : settings::select_modules(run.project, request.modules, with)) {
     auto made = std::make_unique<ModuleRun>();
     made->module = module;
-    made->ref = &settings::choose_ref(*module, request.ref);
+    if (request.action == Action::deploy) made->ref = &settings::choose_ref(*module, request.ref);
     made->forced = is_forced(request, module->name);
     modules.push_back(std::move(made));
   }
@@ -166,6 +155,16 @@ std::vector<std::unique_ptr<ModuleRun>> choose_modules(Run& run) {
 std::string version_mark(const ModuleRun& module, const Deployment& first) {
   if (!module.checkout.commit.empty()) return module.checkout.commit;
   return base::to_hex(first.composed->tree.root_digest());
+}
+
+// The same id on all hosts.
+void name_release(const Run& run, ModuleRun& module) {
+  const std::string id = make_release_id(run.request.run_id, version_mark(module, *module.targets.front()));
+  for (Deployment* deployment : module.targets) {
+    deployment->release_id = id;
+    deployment->version = module.checkout.version;
+    deployment->commit = module.checkout.commit;
+  }
 }
 
 // A copy of the source to build in; no other run builds there while the checkout lives.
@@ -192,7 +191,7 @@ void load_project(Run& run) {
   settings::ProjectFiles files = settings::read_project_files(run.request.directory, run.around.world);
   PluginCatalog catalog(run.around.world, files.plugin_folders, run.request.plugin_path);
   run.project = settings::make_project(std::move(files), catalog.schemas());
-  if (run.request.action == Action::deploy) catalog.check(run.project.plugins);
+  if (loads_handlers(run.request.action)) catalog.check(run.project.plugins);
   if (!run.request.config.empty()) settings::check_config(run.project, run.request.config);
 }
 
@@ -200,12 +199,12 @@ std::vector<settings::Host> choose_hosts(const Run& run) {
   return settings::select_hosts(run.project, run.request.hosts, run.request.config);
 }
 
-Fleet prepare_fleet(Run& run) {
+Fleet open_fleet(Run& run) {
   Fleet fleet;
   fleet.modules = choose_modules(run);
   const std::vector<settings::Host> hosts = choose_hosts(run);
   event::RunStarted started{run.request.run_id,
-                            "deploy",
+                            name_of(run.request.action),
                             run.project.name,
                             run.request.config,
                             run.request.ref,
@@ -219,24 +218,58 @@ Fleet prepare_fleet(Run& run) {
     started.modules.push_back(module->module->name);
   run.around.sink.handle(started);
   add_deployments(run, fleet, hosts);
+  return fleet;
+}
 
+void load_hook(Run& run, ModuleRun& module) {
+  const plugin::TrustRules rules = trust_rules(run);
+  plugin::HookSettings settings = plugin::hook_settings(run.around.world, plugin::running_executable());
+  settings.trust = rules;
+  settings.compiling = [&](const std::filesystem::path& source) {
+    run.say(event::Level::info, "compiling " + source.string());
+  };
+  const auto hook = plugin::module_hook(module.module->folder, settings, base::Deadline::in(kHookDeadline),
+                                        run.shield.waits());
+  if (!hook) return;
+  plugin::Expectation expectation;
+  expectation.kind = "deployment";
+  expectation.services = plugin::sdk_services();
+  module.hook =
+      std::make_unique<plugin::LoadedPlugin>(plugin::LoadedPlugin::load(hook->library, expectation, rules));
+  module.handlers_key += file_key("deployment", module.hook->note().version, hook->library);
+}
+
+void load_handlers(Run& run, Fleet& fleet) {
   PluginCatalog catalog(run.around.world, run.project.plugin_folders, run.request.plugin_path);
-  plugin::TrustRules rules;
-  rules.trusted = run.project.trusted;
   for (const auto& module : fleet.modules) {
-    load_hook(run, *module, rules);
-    load_plugins(run, catalog, *module, rules);
+    load_hook(run, *module);
+    load_plugins(run, catalog, *module, trust_rules(run));
   }
+}
+
+Fleet prepare_fleet(Run& run) {
+  Fleet fleet = open_fleet(run);
+  load_handlers(run, fleet);
   for (const auto& module : fleet.modules)
     check_out(run, *module);
   for (const auto& deployment : fleet.deployments) {
     compose_deployment(run, fleet, *deployment);
+    deployment->source_root = deployment->composed->tree.root_digest();
     deployment->skip_key = skip_key(*deployment, run.request.config);
   }
-  for (const auto& module : fleet.modules) {
-    module->release_id = make_release_id(run.request.run_id, version_mark(*module, *module->targets.front()));
-  }
+  for (const auto& module : fleet.modules)
+    name_release(run, *module);
   return fleet;
+}
+
+void open_scope(Run& run, ModuleRun& module) {
+  module.scope = std::make_unique<LiveModule>(run, module, *module.targets.front());
+  module.scope->register_handlers();
+  for (Deployment* deployment : module.targets) {
+    if (!deployment->to_do()) continue;
+    deployment->live = std::make_unique<LiveModule>(run, *deployment);
+    deployment->live->register_handlers();
+  }
 }
 
 void build_module(Run& run, Fleet& fleet, ModuleRun& module) {

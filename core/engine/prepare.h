@@ -26,8 +26,16 @@ struct Fleet {
 void load_project(Run& run);
 // The hosts that the request means.
 std::vector<settings::Host> choose_hosts(const Run& run);
-// Loads plugins and hooks, checks out sources, composes trees. Throws base::Error and base::Errors.
+// Modules and hosts of the request with their settings, and RunStarted told: enough to look at sites.
+Fleet open_fleet(Run& run);
+// The module's deployment.so, compiled when that is needed, when it has one. Throws base::Error.
+void load_hook(Run& run, ModuleRun& module);
+// All hooks and plugins.
+void load_handlers(Run& run, Fleet& fleet);
+// Everything for a deploy: both, sources checked out, trees composed.
 Fleet prepare_fleet(Run& run);
+// Handlers registered, for the module and for each host that something is to be done on.
+void open_scope(Run& run, ModuleRun& module);
 // SIG_SOURCE_PREPARE and the build, for a module that is going to be deployed; its trees are composed anew.
 void build_module(Run& run, Fleet& fleet, ModuleRun& module);
 

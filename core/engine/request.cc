@@ -12,11 +12,30 @@ namespace porter::engine {
 
 using nlohmann::json;
 
-NLOHMANN_JSON_SERIALIZE_ENUM(Action,
-                             {{Action::deploy, "deploy"}, {Action::run, "run"}, {Action::settle, "settle"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(Action, {{Action::deploy, "deploy"},
+                                      {Action::run, "run"},
+                                      {Action::settle, "settle"},
+                                      {Action::rollback, "rollback"},
+                                      {Action::status, "status"},
+                                      {Action::releases, "releases"},
+                                      {Action::history, "history"},
+                                      {Action::diff, "diff"},
+                                      {Action::freeze, "freeze"},
+                                      {Action::unfreeze, "unfreeze"},
+                                      {Action::doctor, "doctor"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Request, action, run_id, directory, modules, with_dependencies, hosts,
                                    config, ref, force_all, force, dry_run, adopt, yes, interactive, message,
-                                   known_hosts, plugin_path, plugin_arguments, command)
+                                   lock_wait_seconds, overwrite_drift, plan_out, plan_file,
+                                   detailed_exit_code, to_release, mark_release, mark, limit, known_hosts,
+                                   plugin_path, plugin_arguments, command)
+
+std::string name_of(Action action) {
+  return json(action).get<std::string>();
+}
+
+bool loads_handlers(Action action) {
+  return action == Action::deploy || action == Action::rollback;
+}
 
 std::string encode(const Request& request) {
   // CBOR, not text: folder names and arguments are bytes, and need not be UTF-8.

@@ -10,7 +10,23 @@
 
 namespace porter::engine {
 
-enum class Action { deploy, run, settle };
+enum class Action {
+  deploy,
+  run,
+  settle,
+  rollback,
+  status,
+  releases,
+  history,
+  diff,
+  freeze,
+  unfreeze,
+  doctor,
+};
+// As it is typed: "deploy".
+std::string name_of(Action action);
+// Whether plugins and hooks take part.
+bool loads_handlers(Action action);
 
 struct Request {
   Action action = Action::deploy;
@@ -28,7 +44,16 @@ struct Request {
   bool yes = false;          // no confirmation is asked
   bool interactive = false;  // somebody is there to answer questions
   std::string message;       // -m
-  std::string known_hosts;   // --known-hosts FILE
+  std::uint32_t lock_wait_seconds = 0;
+  bool overwrite_drift = false;     // inplace: deploy over hand edits
+  std::string plan_out;             // plan --out FILE, as typed
+  std::string plan_file;            // deploy --plan FILE
+  bool detailed_exit_code = false;  // plan, diff: 3 when there is something
+  std::string to_release;           // rollback --to
+  std::string mark_release;         // releases --pin, --unpin, --good ID
+  std::string mark;                 // "pin", "unpin", "good"
+  std::uint32_t limit = 0;          // history: lines a site
+  std::string known_hosts;          // --known-hosts FILE
   std::vector<std::string> plugin_path;
   std::map<std::string, std::string> plugin_arguments;  // given on the command line; "" for a flag
   std::vector<std::string> command;                     // run -- CMD

@@ -22,10 +22,10 @@ class ContextService : public Context {
   std::string host() const override { return module_.on_host() ? module_.deployment().host_name() : ""; }
   std::string config() const override { return module_.run().request.config; }
   std::string ref() const override { return module_.run().request.ref; }
-  std::string version() const override { return module_.module_run().checkout.version; }
-  std::string commit() const override { return module_.module_run().checkout.commit; }
+  std::string version() const override { return module_.deployment().version; }
+  std::string commit() const override { return module_.deployment().commit; }
   std::string run_id() const override { return module_.run().request.run_id; }
-  std::string release_id() const override { return module_.module_run().release_id; }
+  std::string release_id() const override { return module_.deployment().release_id; }
   std::string layout() const override {
     return module_.deployment().settings->layout() == settings::Layout::inplace ? "inplace" : "releases";
   }
@@ -114,6 +114,44 @@ class TargetService : public Target {
   LiveModule& module_;
 };
 
+class UndoService : public Undo {
+ public:
+  explicit UndoService(LiveModule& module) : module_(module) {}
+
+  void install(std::string_view content, const std::string& path, unsigned mode) override {
+    Deployment& one = on_host();
+    if (!path.starts_with('/'))
+      throw base::Error(base::Code::usage, path + ": a file outside of the tree has an absolute path");
+    one.installs = true;
+    const PluginLock::Unlocked unlocked;
+    one.host->endpoint->install_file(one.site(), one.release_id, content, path, mode);
+  }
+
+  void on_undo(const std::vector<std::string>& arguments, const std::string& directory, Privilege privilege,
+               const std::string& input) override {
+    Deployment& one = on_host();
+    protocol::RunRequest request;
+    request.arguments = arguments;
+    request.directory = directory;
+    request.input = input;
+    request.deadline_seconds = kLongestProgram;
+    request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
+    const PluginLock::Unlocked unlocked;
+    one.host->endpoint->add_undo(one.site(), one.release_id, request);
+  }
+
+ private:
+  // Undo steps belong to a release, and that has to be begun.
+  Deployment& on_host() {
+    if (!module_.on_host())
+      throw base::Error(base::Code::usage, "this signal is of no host: there is no release yet");
+    if (!module_.deployment().was_live) module_.ensure_stage();
+    return module_.deployment();
+  }
+
+  LiveModule& module_;
+};
+
 class SenderService : public Sender {
  public:
   explicit SenderService(LiveModule& module) : module_(module) {}
@@ -156,9 +194,11 @@ class LogService : public Log {
 }  // namespace
 
 struct Services::All {
-  explicit All(LiveModule& module) : context(module), target(module), sender(module), log(module) {}
+  explicit All(LiveModule& module)
+      : context(module), target(module), undo(module), sender(module), log(module) {}
   ContextService context;
   TargetService target;
+  UndoService undo;
   SenderService sender;
   LogService log;
 };
@@ -169,6 +209,7 @@ Services::~Services() = default;
 void* Services::find(std::string_view id) {
   if (id == Context::kId) return static_cast<Context*>(&all_->context);
   if (id == Target::kId) return static_cast<Target*>(&all_->target);
+  if (id == Undo::kId) return static_cast<Undo*>(&all_->undo);
   if (id == Sender::kId) return static_cast<Sender*>(&all_->sender);
   if (id == Log::kId) return static_cast<Log*>(&all_->log);
   return nullptr;

@@ -1,12 +1,17 @@
 #pragma once
-// What a deploy would do to a module on a host, from real manifests of both sides. Changes nothing.
+// What a deploy would do, from real manifests of both sides: files and bytes, config files line by line, and
+// whose handlers will run. Changes nothing on any target.
 
-#include "core/engine/deployment.h"
-#include "core/event/event.h"
+#include "core/engine/walk.h"
 
 namespace porter::engine {
 
-// Deletions first, then changed files, then new ones. Throws what Endpoint::compare() does.
-event::Planned plan_of(const Deployment& deployment);
+// Which entries would change, deletions first, and how much would travel. Throws what Endpoint::compare()
+// does.
+event::Planned plan_files(const Deployment& one);
+
+// One Planned event for every module and host; writes Request::plan_out when it is asked for. Behind
+// look() and the builds. plan_has_changes only when the request wants the exit code to say so.
+base::ExitCode show_plan(Walk& walk);
 
 }  // namespace porter::engine

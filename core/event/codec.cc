@@ -30,7 +30,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunStarted, run_id, command, project, config,
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModulePinned, module, version, commit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostConnected, host, address, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Planned, module, host, unchanged, files_new, files_changed, files_deleted,
-                                   bytes_to_send, paths)
+                                   bytes_to_send, paths, version, live, config_changes, handlers,
+                                   own_procedure)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SignalFired, signal, module, host, handler, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, module, host, phase, done, total)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Talk, level, source, module, host, text)
@@ -38,6 +39,14 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Output, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModuleFinished, module, host, outcome, release_id, version, files_whole,
                                    files_delta, files_kept, files_deleted, bytes_sent, bytes_received,
                                    tree_bytes, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SiteStatus, module, host, path, release_id, version, commit, config, made,
+                                   user, message, drift_changed, drift_missing, notes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ReleaseFound, module, host, release_id, version, commit, made, user,
+                                   message, current, pinned, bad)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HistoryFound, module, host, when, action, release_id, previous, run_id,
+                                   user, version, config, message)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DriftFound, module, host, kind, path, what)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Checked, host, module, subject, verdict, text, fix)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Failure, host, module, code, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Question, id, kind, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunFinished, exit_code, cause, seconds)
@@ -46,8 +55,9 @@ namespace {
 
 // In the order of the variant.
 constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
-    "run_started", "module_pinned", "host_connected",  "planned", "signal_fired", "progress",
-    "talk",        "output",        "module_finished", "failure", "question",     "run_finished"};
+    "run_started", "module_pinned", "host_connected",  "planned",     "signal_fired", "progress",
+    "talk",        "output",        "module_finished", "site_status", "release",      "history",
+    "drift",       "checked",       "failure",         "question",    "run_finished"};
 
 bool fits_int(const json& number) {
   if (number.is_number_unsigned())

@@ -43,8 +43,13 @@ struct Planned {
   std::uint64_t files_new = 0;
   std::uint64_t files_changed = 0;
   std::uint64_t files_deleted = 0;
-  std::uint64_t bytes_to_send = 0;  // upper bound: a delta is not known before both sides have met
-  std::vector<std::string> paths;   // with --dry-run: "+ path", "~ path", "- path"
+  std::uint64_t bytes_to_send = 0;          // upper bound: a delta is not known before both sides have met
+  std::vector<std::string> paths;           // "- path", "~ path", "+ path"
+  std::string version;                      // what would be deployed: "1a2b3c4d (branch main)"
+  std::string live;                         // release id that is live, "" for none
+  std::vector<std::string> config_changes;  // lines of diff -u, secrets as ***
+  std::vector<std::string> handlers;        // "SIG_POST_ACTIVATE: plugin acme.audit 1.0", in firing order
+  bool own_procedure = false;  // a handler replaced SIG_DEPLOY: the module does not wait for the others
 };
 
 struct SignalFired {
@@ -105,6 +110,72 @@ struct ModuleFinished {
   double seconds = 0;
 };
 
+// What runs where: `status`.
+struct SiteStatus {
+  std::string module;
+  std::string host;
+  std::string path;
+  std::string release_id;  // "" when nothing is live
+  std::string version;
+  std::string commit;
+  std::string config;
+  std::string made;  // ISO, UTC
+  std::string user;
+  std::string message;
+  std::uint64_t drift_changed = 0;
+  std::uint64_t drift_missing = 0;
+  std::vector<std::string> notes;  // for people: frozen, locked, not committed, damaged, …
+};
+
+// A sealed release: `releases`.
+struct ReleaseFound {
+  std::string module;
+  std::string host;
+  std::string release_id;
+  std::string version;
+  std::string commit;
+  std::string made;  // ISO, UTC
+  std::string user;
+  std::string message;
+  bool current = false;
+  bool pinned = false;
+  std::string bad;  // why it is not offered; "" for a good one
+};
+
+// A line of a site's history.
+struct HistoryFound {
+  std::string module;
+  std::string host;
+  std::string when;    // ISO, UTC
+  std::string action;  // "commit", "rollback", "revert"
+  std::string release_id;
+  std::string previous;
+  std::string run_id;
+  std::string user;
+  std::string version;
+  std::string config;
+  std::string message;
+};
+
+// An entry of the live tree that is not as it was sealed: `diff`.
+struct DriftFound {
+  std::string module;
+  std::string host;
+  std::string kind;  // "changed", "missing", "added"
+  std::string path;
+  std::string what;  // of a changed one: "content", "mode 0600, was 0644", …
+};
+
+// One thing that `doctor` looked at.
+struct Checked {
+  std::string host;  // "": this machine
+  std::string module;
+  std::string subject;  // "ssh", "disk", …
+  std::string verdict;  // "ok", "warning", "problem"
+  std::string text;
+  std::string fix;  // "" when there is nothing to mend
+};
+
 // One formatted error. `host` and `module` are "" when it concerns the whole run.
 struct Failure {
   std::string host;
@@ -129,7 +200,8 @@ struct RunFinished {
 };
 
 using Event = std::variant<RunStarted, ModulePinned, HostConnected, Planned, SignalFired, Progress, Talk,
-                           Output, ModuleFinished, Failure, Question, RunFinished>;
+                           Output, ModuleFinished, SiteStatus, ReleaseFound, HistoryFound, DriftFound,
+                           Checked, Failure, Question, RunFinished>;
 
 // The name of an event in JSON: "run_started", ….
 std::string name_of(const Event& event);

@@ -93,8 +93,8 @@ void check_needs(const PluginNote& note, const Expectation& expectation) {
 }  // namespace
 
 std::vector<std::string> sdk_services() {
-  return {std::string(Context::kId), std::string(Target::kId), std::string(Sender::kId),
-          std::string(Log::kId)};
+  return {std::string(Context::kId), std::string(Target::kId), std::string(Undo::kId),
+          std::string(Sender::kId), std::string(Log::kId)};
 }
 
 void check_note(const PluginNote& note, const Expectation& expectation) {

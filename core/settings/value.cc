@@ -32,6 +32,16 @@ std::optional<int> parse_percent(std::string_view text) {
   return number && *number <= 100 ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 
+// "scheme://…" or "user@host:path".
+bool is_url(std::string_view text) {
+  if (text.front() == '-' || text.find_first_of(" \t\n") != std::string_view::npos) return false;
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  return text.substr(colon, 3) == "://" || text.substr(0, colon).find('@') != std::string_view::npos;
+}
+
+}  // namespace
+
 std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, std::int64_t>, 7> units = {
       {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}}};
@@ -43,16 +53,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   if (!number || found == units.end() || *number > 1000000000) return std::nullopt;
   return std::chrono::milliseconds(*number * found->second);
 }
-
-// "scheme://…" or "user@host:path".
-bool is_url(std::string_view text) {
-  if (text.front() == '-' || text.find_first_of(" \t\n") != std::string_view::npos) return false;
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  return text.substr(colon, 3) == "://" || text.substr(0, colon).find('@') != std::string_view::npos;
-}
-
-}  // namespace
 
 bool as_boolean(const Option& option) {
   const std::optional<bool> value = base::parse_boolean(option.text);

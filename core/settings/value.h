@@ -27,6 +27,8 @@ std::vector<std::string> as_words(const Option& option);
 int as_percent(const Option& option);  // 0 to 100
 Limit as_limit(const Option& option);
 std::chrono::milliseconds as_duration(const Option& option);
+// "500ms", "30s", "5m", "1h"; nothing for what is no duration.
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 // Throws what the reading of `option` as `spec.type` would throw; nothing else happens.
 void check_value(const OptionSpec& spec, const Option& option);

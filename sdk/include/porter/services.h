@@ -86,6 +86,26 @@ class Target {
   [[noreturn]] static void fail(const std::vector<std::string>& arguments, const RunResult& result);
 };
 
+// What a deploy leaves outside of its tree, and how that is taken back. All of it is noted on the target's
+// disk before it is done, so it is taken back also when the process that said so is gone: by a failure, by
+// the next deploy of the site, by `resume`; without the plugin. Only for signals of a host.
+class Undo {
+ public:
+  static constexpr std::string_view kId = "porter.Undo/1";
+  virtual ~Undo() = default;
+  // A file at an absolute path outside of the tree that comes and goes with the release. It is kept aside and
+  // put in place after the SIG_PRE_ACTIVATE handlers; what was there comes back when the deploy fails, and
+  // when a rollback leaves the release. Mode 0 keeps the mode of what is there (0644 for a new file).
+  virtual void install(std::string_view content, const std::string& path, unsigned mode) = 0;
+  // A program to run on the target when the deploy is taken back: in reverse order, among the files above and
+  // the switch. Say it before the step that it undoes. It may run twice, and when the step was never done.
+  // Forgotten once the release is committed.
+  virtual void on_undo(const std::vector<std::string>& arguments, const std::string& directory,
+                       Privilege privilege, const std::string& input) = 0;
+
+  void on_undo(const std::vector<std::string>& arguments) { on_undo(arguments, "", Privilege::user, ""); }
+};
+
 // What happens to the stage of a default send, before SIG_SOURCE_SEND is over.
 class Sender {
  public:

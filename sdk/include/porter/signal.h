@@ -44,11 +44,51 @@ inline constexpr Signal SIG_POST_ACTIVATE{
     0x24, "SIG_POST_ACTIVATE"};  // host: the new release is live; start services
 inline constexpr Signal SIG_HEALTH_CHECK{0x25, "SIG_HEALTH_CHECK"};    // host: throw to take the release back
 inline constexpr Signal SIG_DEPLOY_FINISH{0x21, "SIG_DEPLOY_FINISH"};  // host: done and committed
-inline constexpr Signal SIG_DEPLOY_FAILED{
-    0x26, "SIG_DEPLOY_FAILED"};  // host: before the undo; payload "phase", "error"
-inline constexpr Signal SIG_ROLLBACK{0x27, "SIG_ROLLBACK"};  // host: an older release was made live
+inline constexpr Signal SIG_DEPLOY_FAILED{0x26, "SIG_DEPLOY_FAILED"};  // host: before the undo
+inline constexpr Signal SIG_ROLLBACK{
+    0x27,
+    "SIG_ROLLBACK"};  // host: an older release is live again: after `rollback`, or a failed deploy's undo
 
 // What a signal carries: names and text. porter's keyword arguments.
 using Payload = std::map<std::string, std::string>;
+
+// What a run is at, for those who have to know more than the signal's name.
+enum class Phase {
+  stage,     // the new release is being made; nothing is live
+  activate,  // a new release becomes live
+  rollback,  // an older one becomes live
+};
+
+// The payload of SIG_PRE_ACTIVATE, SIG_ACTIVATE, SIG_POST_ACTIVATE, SIG_HEALTH_CHECK, SIG_DEPLOY_FINISH,
+// SIG_DEPLOY_FAILED and SIG_ROLLBACK, typed: context_of(payload).
+struct SignalContext {
+  Phase phase = Phase::stage;
+  std::string error;  // of SIG_DEPLOY_FAILED, and of a SIG_ROLLBACK that follows it; else ""
+  std::string from;   // release id that was live before, "" for none
+  std::string to;     // release id that becomes, or became, live
+};
+
+inline Payload to_payload(const SignalContext& context) {
+  constexpr const char* kPhases[] = {"stage", "activate", "rollback"};
+  return {{"phase", kPhases[static_cast<int>(context.phase)]},
+          {"error", context.error},
+          {"from", context.from},
+          {"to", context.to}};
+}
+
+inline SignalContext context_of(const Payload& payload) {
+  const auto text = [&](const char* name) {
+    const auto found = payload.find(name);
+    return found == payload.end() ? std::string() : found->second;
+  };
+  const std::string phase = text("phase");
+  SignalContext context;
+  if (phase == "activate") context.phase = Phase::activate;
+  if (phase == "rollback") context.phase = Phase::rollback;
+  context.error = text("error");
+  context.from = text("from");
+  context.to = text("to");
+  return context;
+}
 
 }  // namespace porter

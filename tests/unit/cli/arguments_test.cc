@@ -32,7 +32,7 @@ base::Error refusal(const Words& words) {
 
 TEST_CASE("a plain deploy means everything, stable, and no questions answered", "[arguments]") {
   const Invocation given = parse({"deploy"});
-  CHECK(given.command == Command::deploy);
+  CHECK(given.command == Command::supervised);
   CHECK(given.request.action == engine::Action::deploy);
   CHECK(given.request.modules.empty());
   CHECK(given.request.hosts.empty());
@@ -118,7 +118,7 @@ TEST_CASE("arguments of plugins belong to deploy and arrive by name", "[argument
 
 TEST_CASE("run passes on what follows the dashes, whatever it looks like", "[arguments]") {
   const auto given = parse({"run", "--host", "a", "--", "ls", "-la", "--host", "--", "--help", "", "a b"});
-  CHECK(given.command == Command::run);
+  CHECK(given.command == Command::supervised);
   CHECK(given.request.action == engine::Action::run);
   CHECK(given.request.hosts == Words{"a"});
   CHECK(given.request.command == Words{"ls", "-la", "--host", "--", "--help", "", "a b"});

@@ -34,10 +34,10 @@ struct Shop : settings::test::ProjectFixture {
     ModuleRun& module = *modules.back();
     module.module = project.find_module("root");
     module.checkout.tree = root() / "root" / "src";
-    module.release_id = "20261121T070509Z-1a2b3c4d-1f2e";
     made.push_back(std::make_unique<Deployment>());
     Deployment& deployment = *made.back();
     deployment.module = &module;
+    deployment.release_id = "20261121T070509Z-1a2b3c4d-1f2e";
     deployment.settings = project.settings_for(*module.module, *project.find_host(host), config);
     Composition composition = compose(walks, module.checkout, *deployment.settings, {});
     deployment.composed = std::move(composition.tree);
@@ -69,7 +69,7 @@ TEST_CASE("the skip key stays the same while nothing changes") {
   CHECK(skip_key(shop.deployment(), "testing") == key);
   SECTION("also for another release of the same") {
     Deployment& other = shop.deployment();
-    other.module->release_id = "20261122T070509Z-1a2b3c4d-0000";
+    other.release_id = "20261122T070509Z-1a2b3c4d-0000";
     other.before.current = "something";
     other.module->forced = true;
     CHECK(skip_key(other, "testing") == key);
@@ -274,7 +274,7 @@ TEST_CASE("a plan shows deletions, then changes, then what is new") {
   SECTION("against what is live") {
     hosts.change("one", "/srv/root",
                  [&](tests::FakeHosts::Site& site) { site.tree = base_tree(deployment); });
-    const event::Planned plan = plan_of(deployment);
+    const event::Planned plan = plan_files(deployment);
     CHECK(plan.paths == Names{"- gone.txt", "~ page.html", "+ .env", "+ var/uploads/seed.png", "+ log"});
     CHECK(plan.files_deleted == 1);
     CHECK(plan.files_changed == 1);
@@ -284,7 +284,7 @@ TEST_CASE("a plan shows deletions, then changes, then what is new") {
   }
   SECTION("nobody is asked about what is unchanged") {
     deployment.state = State::unchanged;
-    CHECK(plan_of(deployment).unchanged);
+    CHECK(plan_files(deployment).unchanged);
     CHECK(hosts.steps().empty());
   }
 }

@@ -1,0 +1,181 @@
+#include "core/engine/approach.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/fd.h"
+#include "core/base/text.h"
+#include "core/engine/composition.h"
+#include "core/engine/connect.h"
+
+namespace porter::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+using std::chrono::milliseconds;
+
+bool is_unchanged(const Deployment& deployment) {
+  const protocol::SiteState& site = deployment.before;
+  return !site.current.empty() && site.seal.skip_key == deployment.skip_key && !site.drifted() &&
+         !site.seal_damaged && site.pending.empty() && !deployment.module->forced;
+}
+
+std::string place(const Deployment& deployment) {
+  return fmt::format("{} on {}", deployment.site(), deployment.host_name());
+}
+
+void refuse_newer_and_foreign(const Walk& walk, const Deployment& deployment) {
+  const protocol::SiteState& state = deployment.before;
+  if (state.standing == protocol::Standing::newer) {
+    throw Error(Code::refused, fmt::format("{}: {}", place(deployment), state.reason))
+        .hint("use the newer porter-admin that made it");
+  }
+  if (state.standing == protocol::Standing::foreign && !walk.run.request.adopt) {
+    throw Error(Code::refused, fmt::format("{}: {}", place(deployment), state.reason))
+        .hint("--adopt takes the folder over and leaves what is in it alone");
+  }
+}
+
+// The agent refuses, too, under the lock; this is so that nothing is built or asked for in vain.
+void refuse_frozen(const Walk& walk, const Deployment& deployment) {
+  for (const protocol::Freeze& freeze : deployment.before.frozen) {
+    if (freeze.config != walk.run.request.config) continue;
+    throw Error(Code::frozen, fmt::format("{}: config {} is frozen since {} by {}: {}", place(deployment),
+                                          freeze.config, freeze.since, freeze.who, freeze.reason))
+        .hint(fmt::format("porter-admin unfreeze --config {}", freeze.config));
+  }
+}
+
+// In place, what somebody edited by hand would be lost.
+void judge_drift(const Walk& walk, const Deployment& deployment) {
+  const protocol::SiteState& state = deployment.before;
+  if (!state.drifted()) return;
+  const std::string what =
+      fmt::format("{} changed and {} missing since the last deploy: {}", state.drift_changed,
+                  state.drift_missing, base::join(state.drift, ", "));
+  const bool lost = is_inplace(deployment) && state.drift_changed > 0;
+  if (!lost || walk.run.request.overwrite_drift || walk.run.request.dry_run)
+    return walk.warn(deployment, what);
+  throw Error(Code::drifted, fmt::format("{}: {}", place(deployment), what))
+      .hint("porter-admin diff shows it; --overwrite-drift deploys over it");
+}
+
+void judge_deploy(const Walk& walk, Deployment& deployment) {
+  refuse_newer_and_foreign(walk, deployment);
+  if (walk.run.request.action == Action::rollback) return;
+  refuse_frozen(walk, deployment);
+  judge_drift(walk, deployment);
+  if (is_unchanged(deployment)) deployment.state = State::unchanged;
+}
+
+// Actions that only look take what they find.
+bool changes_something(Action action) {
+  return action == Action::deploy || action == Action::rollback;
+}
+
+void look_at(Walk& walk, HostRun& host) {
+  const std::vector<Deployment*> here = walk.fleet.on(host);
+  attempt(*here.front(), [&] {
+    std::vector<protocol::SiteQuery> queries;
+    for (const Deployment* deployment : here)
+      queries.push_back(site_query(*deployment));
+    const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      here[i]->before = states.at(i);
+      if (changes_something(walk.run.request.action)) judge_deploy(walk, *here[i]);
+    }
+  });
+}
+
+// The waits between two tries: short at first, since most runs are, and never longer than a person notices.
+class Backoff {
+ public:
+  milliseconds next() { return std::exchange(wait_, std::min(wait_ * 2, milliseconds(2000))); }
+
+ private:
+  milliseconds wait_{100};
+};
+
+// One attempt at all locks. Busy ones are in the records when it returns false, and nothing is held.
+bool try_lock_all(Walk& walk) {
+  walk.each_host([&](HostRun& host) {
+    for (Deployment* deployment : walk.fleet.on(host)) {
+      if (!deployment->to_do()) continue;
+      attempt(*deployment, [&] {
+        host.endpoint->lock(lock_request(*deployment, walk.run));
+        deployment->locked = true;
+      });
+    }
+  });
+  const auto busy = [](const auto& one) { return one->failure && one->failure->code() == Code::locked; };
+  const auto other = [&](const auto& one) { return one->failure && !busy(one); };
+  const auto& all = walk.fleet.deployments;
+  if (std::none_of(all.begin(), all.end(), busy) || std::any_of(all.begin(), all.end(), other)) return true;
+  walk.each_module_on_host([&](HostRun& host, Deployment& one) {
+    if (std::exchange(one.locked, false)) host.endpoint->unlock(one.site());
+  });
+  return false;
+}
+
+// Says who holds what, once for each holder, and forgets the failures: they are tried again.
+void show_holders(Walk& walk, std::map<const Deployment*, std::string>& shown) {
+  for (const auto& one : walk.fleet.deployments) {
+    if (!one->failure) continue;
+    std::string& last = shown[one.get()];
+    if (last != one->failure->message()) walk.warn(*one, "waiting: " + one->failure->message());
+    last = one->failure->message();
+    one->failure.reset();
+  }
+}
+
+}  // namespace
+
+void connect_all(Walk& walk) {
+  walk.each_host([&](HostRun& host) { connect(walk.run, host); });
+  walk.run.shield.user().check();
+  std::vector<Error> problems;
+  for (const auto& host : walk.fleet.hosts) {
+    if (host->failure) problems.push_back(*host->failure);
+  }
+  if (!problems.empty()) throw base::Errors(std::move(problems));
+}
+
+void look(Walk& walk) {
+  walk.each_host([&](HostRun& host) { look_at(walk, host); });
+  walk.throw_failures();
+}
+
+void lock_all(Walk& walk) {
+  const auto limit = base::Deadline::in(std::chrono::seconds(walk.run.request.lock_wait_seconds));
+  std::map<const Deployment*, std::string> shown;
+  Backoff backoff;
+  bool waited = false;
+  while (!try_lock_all(walk)) {
+    if (limit.passed()) break;
+    show_holders(walk, shown);
+    base::pause(base::Deadline::in(backoff.next()), walk.run.shield.waits());
+    waited = true;
+  }
+  // On a failure the connections end here, and the locks with them.
+  walk.throw_failures();
+  // Whoever we waited for may have changed what we are about to decide by.
+  if (waited) look(walk);
+}
+
+void confirm(Walk& walk, const std::string& what) {
+  const Request& request = walk.run.request;
+  const settings::Config* config = walk.run.project.find_config(request.config);
+  if (config == nullptr || !config->confirm || request.yes || request.dry_run) return;
+  const std::string question =
+      fmt::format("{} {} ({} hosts)? [y/N] ", what, request.config, walk.fleet.hosts.size());
+  if (request.interactive && walk.run.around.asker.confirm(question)) return;
+  throw Error(Code::usage,
+              fmt::format("config {} asks for a confirmation, and nobody gave one", request.config))
+      .at(config->where)
+      .hint("--yes");
+}
+
+}  // namespace porter::engine

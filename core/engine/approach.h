@@ -1,0 +1,19 @@
+#pragma once
+// Before anything is changed: all hosts are reached, every site is looked at, and all sites are locked
+// together or none. Mistakes are thrown as base::Errors, Interrupted passes; nothing has happened then.
+
+#include "core/engine/walk.h"
+
+namespace porter::engine {
+
+void connect_all(Walk& walk);
+// The state of every site, one exchange a host: into Deployment::before. Sites of others, of a later
+// porter-admin, and frozen ones are refused as the request wants it.
+void look(Walk& walk);
+// Locks the sites that something is to be done to. While one is busy all are let go, its holder is shown, and
+// it is tried again until Request::lock_wait_seconds are over; the sites are then looked at anew.
+void lock_all(Walk& walk);
+// [config:NAME] confirm = yes: asks on a terminal, wants --yes elsewhere. `what`: "deploy to".
+void confirm(Walk& walk, const std::string& what);
+
+}  // namespace porter::engine

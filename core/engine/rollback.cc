@@ -1,0 +1,159 @@
+#include "core/engine/rollback.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/base/text.h"
+#include "core/engine/activation.h"
+#include "core/engine/approach.h"
+#include "core/engine/composition.h"
+#include "core/engine/live_module.h"
+#include "core/engine/outcome.h"
+#include "core/engine/way_back.h"
+
+namespace porter::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::ExitCode;
+using protocol::SealHeader;
+
+const protocol::BadRelease* find_bad(const protocol::SiteState& site, const std::string& id) {
+  const auto found = std::find_if(site.bad.begin(), site.bad.end(),
+                                  [&](const protocol::BadRelease& bad) { return bad.release_id == id; });
+  return found == site.bad.end() ? nullptr : &*found;
+}
+
+std::string place(const Deployment& one) {
+  return fmt::format("{} on {}", one.module_name(), one.host_name());
+}
+
+// The newest good release that is older than the live one.
+const SealHeader* previous(const protocol::SiteState& site) {
+  const SealHeader* found = nullptr;
+  for (const SealHeader& release : site.releases) {  // oldest first
+    if (release.release_id == site.current || release.made_at_ns > site.seal.made_at_ns) continue;
+    if (find_bad(site, release.release_id) == nullptr) found = &release;
+  }
+  return found;
+}
+
+const SealHeader& wanted(const Deployment& one, const std::string& id) {
+  for (const SealHeader& release : one.before.releases) {
+    if (release.release_id != id) continue;
+    const protocol::BadRelease* bad = find_bad(one.before, id);
+    if (bad == nullptr) return release;
+    throw Error(Code::refused, fmt::format("{}: release {} is bad: {}", place(one), id, bad->reason))
+        .hint(fmt::format("porter-admin releases --good {} takes the mark away", id));
+  }
+  throw Error(Code::missing, fmt::format("{}: there is no release {}", place(one), id))
+      .hint("porter-admin releases lists them");
+}
+
+// Which release this site goes back to; it may be live already.
+void choose(Deployment& one, const std::string& to) {
+  if (one.before.current.empty())
+    throw Error(Code::missing, place(one) + ": nothing is live there").hint("porter-admin deploy");
+  const SealHeader* found = to.empty() ? previous(one.before) : &wanted(one, to);
+  if (found == nullptr)
+    throw Error(Code::missing, place(one) + ": there is no older release to go back to")
+        .hint("porter-admin releases lists what there is");
+  if (is_inplace(one) && found != previous(one.before) && found->release_id != one.before.current)
+    throw Error(Code::refused, place(one) + ": a site with layout inplace goes back one deploy only");
+  one.release_id = found->release_id;
+  one.version = found->version_label;
+  one.commit = found->commit;
+  one.state = one.release_id == one.before.current ? State::unchanged : State::planned;
+}
+
+class Rollback {
+ public:
+  explicit Rollback(Run& run) : run_(run), walk_(run) {}
+
+  ExitCode go() {
+    walk_.fleet = open_fleet(run_);
+    load_handlers(run_, walk_.fleet);
+    confirm(walk_, "roll back");
+    connect_all(walk_);
+    look(walk_);
+    choose_all();
+    lock_all(walk_);
+    choose_all();  // whoever held the lock may have pruned
+    walk_.each_module_on_host([&](HostRun&, Deployment& one) { verify(one); });
+    walk_.throw_failures();
+    for (const auto& module : walk_.fleet.modules) {
+      if (to_do(*module)) open_scope(run_, *module);
+    }
+    return switch_all();
+  }
+
+ private:
+  void choose_all() {
+    walk_.each_module_on_host([&](HostRun&, Deployment& one) { choose(one, run_.request.to_release); });
+    walk_.throw_failures();
+  }
+
+  // Every byte, before anything is switched. In place the older files are kept in pieces, which the agent
+  // puts together.
+  void verify(Deployment& one) {
+    if (one.to_do() && !is_inplace(one)) {
+      protocol::DifferenceQuery query;
+      query.site = one.site();
+      query.release_id = one.release_id;
+      query.generated = site_query(one).generated;
+      query.every_byte = true;
+      const std::vector<protocol::Difference> found = one.host->endpoint->differences(query);
+      if (!found.empty())
+        throw Error(Code::drifted,
+                    fmt::format("{}: release {} is not what was sealed: {} ({} more)", place(one),
+                                one.release_id, base::printable(found.front().path), found.size() - 1))
+            .hint("take another one (porter-admin releases), or deploy anew");
+    }
+    if (one.to_do()) one.state = State::sealed;
+  }
+
+  ExitCode switch_all() {
+    walk_.journal.emplace(run_.around.world.state_folder(), run_.request.run_id);
+    run_.shield.raise();
+    for (const auto& module : walk_.fleet.modules) {
+      activate(walk_, *module, Phase::rollback);
+      if (!walk_.any_failed() && !walk_.interrupted()) continue;
+      const ExitCode code = give_up(walk_, ExitCode::rolled_back);
+      if (code != ExitCode::rollback_failed) walk_.journal->close();
+      return code;
+    }
+    for (const auto& module : walk_.fleet.modules)
+      commit(walk_, *module, {"rollback", run_.request.config, run_.request.message}, SIG_ROLLBACK);
+    walk_.journal->close();
+    return end();
+  }
+
+  ExitCode end() {
+    walk_.each_module_on_host([&](HostRun&, Deployment& one) { mark_left(one); });
+    for (const auto& one : walk_.fleet.deployments)
+      tell_end(run_, *one);
+    return walk_.any_failed() ? ExitCode::some_hosts_failed : ExitCode::ok;
+  }
+
+  // What somebody went back from is not offered again by itself.
+  void mark_left(Deployment& one) {
+    if (one.state != State::committed || is_inplace(one)) return;
+    std::string why = "rolled back by " + Run::user();
+    if (!run_.request.message.empty()) why += ": " + run_.request.message;
+    one.host->endpoint->mark(one.site(), one.before.current, protocol::Mark::bad, why);
+  }
+
+  Run& run_;
+  Walk walk_;
+};
+
+}  // namespace
+
+base::ExitCode rollback(Run& run) {
+  load_project(run);
+  return Rollback(run).go();
+}
+
+}  // namespace porter::engine
