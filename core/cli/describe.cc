@@ -14,7 +14,8 @@ using base::printable_lines;
 using Line = std::optional<std::string>;
 
 Line describe_one(const event::RunStarted& run, Detail detail) {
-  if (detail == Detail::quiet) return std::nullopt;
+  const bool looks = run.command != "deploy" && run.command != "rollback";
+  if (detail == Detail::quiet || (looks && detail != Detail::verbose)) return std::nullopt;
   std::string line = fmt::format("{} of \"{}\"", run.command, printable(run.project));
   if (!run.config.empty()) line += fmt::format(", config {}", printable(run.config));
   line += fmt::format(", {} to {}", base::join(run.modules, ", "), base::join(run.hosts, ", "));
@@ -33,23 +34,6 @@ Line describe_one(const event::HostConnected& host, Detail detail) {
                      format_seconds(host.seconds));
 }
 
-Line describe_one(const event::Planned& plan, Detail detail) {
-  if (detail == Detail::quiet && plan.paths.empty()) return std::nullopt;
-  if (plan.unchanged) return fmt::format("{}: nothing to do", place(plan.module, plan.host));
-  std::string line =
-      fmt::format("{}: {} new, {} changed, {} deleted, at most {} to send", place(plan.module, plan.host),
-                  plan.files_new, plan.files_changed, plan.files_deleted, format_bytes(plan.bytes_to_send));
-  for (const std::string& path : plan.paths)
-    line += "\n  " + printable(path);
-  for (const std::string& change : plan.config_changes)
-    line += "\n  | " + printable(change);
-  for (const std::string& handler : plan.handlers)
-    line += "\n  runs " + printable(handler);
-  if (plan.own_procedure)
-    line += "\n  a handler owns SIG_DEPLOY: this module goes live without waiting for the others";
-  return line;
-}
-
 Line describe_one(const event::SignalFired& fired, Detail detail) {
   if (detail != Detail::verbose) return std::nullopt;
   return fmt::format("{}: {} handled by {} in {}", place(fired.module, fired.host), fired.signal,
@@ -61,6 +45,9 @@ Line describe_one(const event::Progress&, Detail) {
 }
 // Results go to stdout: describe_result().
 Line describe_one(const event::Output&, Detail) {
+  return std::nullopt;
+}
+Line describe_one(const event::Planned&, Detail) {
   return std::nullopt;
 }
 Line describe_one(const event::SiteStatus&, Detail) {

@@ -7,6 +7,7 @@
 namespace porter::cli {
 namespace {
 
+using base::format_bytes;
 using base::printable;
 using Line = std::optional<std::string>;
 
@@ -24,6 +25,22 @@ std::string by_and_why(const std::string& user, const std::string& message) {
 
 Line result_of(const event::Output& output) {
   return output.text;
+}
+
+Line result_of(const event::Planned& plan) {
+  if (plan.unchanged) return fmt::format("{}: nothing to do", place(plan.module, plan.host));
+  std::string line =
+      fmt::format("{}: {} new, {} changed, {} deleted, at most {} to send", place(plan.module, plan.host),
+                  plan.files_new, plan.files_changed, plan.files_deleted, format_bytes(plan.bytes_to_send));
+  for (const std::string& path : plan.paths)
+    line += "\n  " + printable(path);
+  for (const std::string& change : plan.config_changes)
+    line += "\n  | " + printable(change);
+  for (const std::string& handler : plan.handlers)
+    line += "\n  runs " + printable(handler);
+  if (plan.own_procedure)
+    line += "\n  a handler owns SIG_DEPLOY: this module goes live without waiting for the others";
+  return line;
 }
 
 Line result_of(const event::SiteStatus& site) {

@@ -44,7 +44,8 @@ LogFile::~LogFile() = default;
 
 void LogFile::handle(const event::Event& event) noexcept {
   if (std::holds_alternative<event::Progress>(event)) return;
-  const auto line = describe(event, Detail::verbose);
+  auto line = describe(event, Detail::verbose);
+  if (!line) line = describe_result(event);
   // What has no words for people (the end of the run) is kept as data.
   log_->info("{}", line ? *line : event::encode(event, std::chrono::system_clock::now()));
 }

@@ -23,9 +23,16 @@ std::string state_of(ExitCode code) {
       return "rolled back";
     case ExitCode::rollback_failed:
       return "rollback failed";
+    case ExitCode::ok:
+      return "done";
     default:
       return "nothing done";
   }
+}
+
+std::string word_for(ExitCode code) {
+  if (code == ExitCode::interrupted) return "stopped";
+  return code == ExitCode::plan_has_changes ? "changes" : "failed";
 }
 
 }  // namespace
@@ -39,9 +46,11 @@ void Recap::handle(const event::Event& event) noexcept {
 }
 
 std::string Recap::text(const event::RunFinished& end, const std::string& log_path) const {
-  std::string line = end.exit_code == 0 ? "ok: " : fmt::format("failed (exit {}): ", end.exit_code);
-  if (end.exit_code == static_cast<int>(ExitCode::interrupted))
-    line = fmt::format("stopped (exit {}): ", end.exit_code);
+  const auto code = static_cast<ExitCode>(end.exit_code);
+  const bool well = code == ExitCode::ok || code == ExitCode::plan_has_changes;
+  if (engine::only_looks(action_) && well) return "";  // what was found says it
+  std::string line = fmt::format("{} (exit {}): ", word_for(code), end.exit_code);
+  if (code == ExitCode::ok) line = "ok: ";
   line += fmt::format("{} in {}", done(end.exit_code), base::format_seconds(end.seconds));
   if (!log_path.empty()) line += fmt::format("\nlog: {}", log_path);
   return line;

@@ -16,7 +16,7 @@ class Recap : public event::Sink {
   explicit Recap(engine::Action action) : action_(action) {}
 
   void handle(const event::Event& event) noexcept override;
-  // One or two lines without a newline at the end.
+  // One or two lines without a newline at the end; "" when there is nothing to add to what was told.
   std::string text(const event::RunFinished& end, const std::string& log_path) const;
 
  private:

@@ -200,6 +200,7 @@ class Supervision {
  public:
   Supervision(const base::World& world, const engine::Request& request, View& view)
       : request_(request), view_(view), recap_(request.action), sinks_{&recap_, &view} {
+    if (engine::only_looks(request.action)) return;
     try {
       log_ = std::make_unique<LogFile>(world, request.run_id);
       sinks_.push_back(log_.get());
@@ -278,7 +279,8 @@ base::ExitCode supervise(const base::World& world, const engine::Request& reques
                          Detail detail) {
   Supervision supervision(world, request, view);
   const event::RunFinished end = supervision.run();
-  if (detail != Detail::quiet) *world.err << supervision.recap(end) << std::endl;
+  const std::string recap = supervision.recap(end);
+  if (detail != Detail::quiet && !recap.empty()) *world.err << recap << std::endl;
   return static_cast<base::ExitCode>(end.exit_code);
 }
 

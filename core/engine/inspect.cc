@@ -156,7 +156,7 @@ class Inspection {
       case Action::freeze:
         return freeze(one);
       default:
-        return one.host->endpoint->unfreeze(one.site(), run_.request.config);
+        return unfreeze(one);
     }
   }
 
@@ -171,6 +171,10 @@ class Inspection {
                                 : word == "unpin" ? protocol::Mark::unpinned
                                                   : protocol::Mark::good;
     one.host->endpoint->mark(one.site(), run_.request.mark_release, mark, "");
+    say(one, fmt::format("{} is {}", run_.request.mark_release,
+                         word == "pin"     ? "pinned: it is never removed by itself"
+                         : word == "unpin" ? "not pinned any more"
+                                           : "good again"));
   }
 
   void list_history(const Deployment& one) {
@@ -198,6 +202,17 @@ class Inspection {
   void freeze(const Deployment& one) {
     one.host->endpoint->freeze(
         one.site(), {run_.request.config, run_.request.message, Run::user(), base::format_iso(run_.started)});
+    say(one, fmt::format("config {} is frozen: {}", run_.request.config, run_.request.message));
+  }
+
+  void unfreeze(const Deployment& one) {
+    one.host->endpoint->unfreeze(one.site(), run_.request.config);
+    say(one, fmt::format("config {} can be deployed again", run_.request.config));
+  }
+
+  void say(const Deployment& one, const std::string& text) {
+    run_.around.sink.handle(
+        event::Output{fmt::format("{} on {}: {}", one.module_name(), one.host_name(), text)});
   }
 
   ExitCode end() {

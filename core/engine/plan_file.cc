@@ -72,7 +72,7 @@ std::string change(const Basis& planned, const Basis& now) {
     return fmt::format("{} is live, it was {}", or_nothing(now.live), or_nothing(planned.live));
   if (planned.live_root != now.live_root) return "the seal of the live release is another";
   if (planned.composed != now.composed)
-    return fmt::format("the source is another: {}, it was {}", now.version, planned.version);
+    return fmt::format("the source changed: {}, planned from {}", now.version, planned.version);
   return planned.key == now.key ? "" : "settings, hook or plugins are others";
 }
 

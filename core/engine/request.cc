@@ -33,6 +33,19 @@ std::string name_of(Action action) {
   return json(action).get<std::string>();
 }
 
+bool only_looks(Action action) {
+  switch (action) {
+    case Action::status:
+    case Action::releases:
+    case Action::history:
+    case Action::diff:
+    case Action::doctor:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool loads_handlers(Action action) {
   return action == Action::deploy || action == Action::rollback;
 }

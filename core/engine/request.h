@@ -25,6 +25,8 @@ enum class Action {
 };
 // As it is typed: "deploy".
 std::string name_of(Action action);
+// Whether it only tells what is there: no log is kept, and nothing is said but that.
+bool only_looks(Action action);
 // Whether plugins and hooks take part.
 bool loads_handlers(Action action);
 

@@ -39,12 +39,7 @@ TEST_CASE("every event has its words, and only where somebody wants them", "[des
        "web: 1a2b (tag 1.0)"},
       {event::HostConnected{"a", "u@10.0.0.7:22", 0.5}, none, none,
        "a: connected to u@10.0.0.7:22 in 0.50 s"},
-      {event::Planned{"web", "a", true, 0, 0, 0, 0, {}, "", "", {}, {}, false}, none,
-       "web on a: nothing to do", "web on a: nothing to do"},
-      {event::Planned{"web", "a", false, 1, 2, 3, 2048, {"+ x", "- y\n"}, "v", "", {}, {}, false},
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a",
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a",
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a"},
+      {event::Planned{"web", "a", true, 0, 0, 0, 0, {}, "", "", {}, {}, false}, none, none, none},
       {event::SignalFired{"SIG_DEPLOY_START", "web", "a", "acme.audit", 0.1}, none, none,
        "web on a: SIG_DEPLOY_START handled by acme.audit in 0.10 s"},
       {event::SignalFired{"SIG_SOURCE_PREPARE", "web", "", "hook", 0.1}, none, none,
@@ -83,4 +78,60 @@ TEST_CASE("every event has its words, and only where somebody wants them", "[des
 TEST_CASE("deleted files are told when there are some", "[describe]") {
   CHECK(cli::describe(finished(event::Outcome::deployed, 4), Detail::normal)->find("3 kept, 4 deleted;") !=
         std::string::npos);
+}
+
+TEST_CASE("results are told at any detail", "[describe]") {
+  using event::Event;
+  const std::vector<std::pair<Event, std::string>> all = {
+      {event::Output{"line"}, "line"},
+      {event::Planned{"web", "a", true, 0, 0, 0, 0, {}, "", "", {}, {}, false}, "web on a: nothing to do"},
+      {event::Planned{"web",
+                      "a",
+                      false,
+                      1,
+                      2,
+                      3,
+                      2048,
+                      {"- y\n", "+ x"},
+                      "v",
+                      "",
+                      {"-password = ***"},
+                      {"SIG_DEPLOY: hook web"},
+                      true},
+       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  - y\\x0a\n  + x\n"
+       "  | -password = ***\n  runs SIG_DEPLOY: hook web\n"
+       "  a handler owns SIG_DEPLOY: this module goes live without waiting for the others"},
+      {event::SiteStatus{"web", "a", "/p", "", "", "", "", "", "", "", 0, 0, {"frozen \x1b"}},
+       "web on a: nothing is live\n  frozen \\x1b"},
+      {event::SiteStatus{"web",
+                         "a",
+                         "/p",
+                         "r1",
+                         "v",
+                         "1a2b",
+                         "testing",
+                         "2026-11-21T07:05:09.123456Z",
+                         "ada@here",
+                         "why",
+                         1,
+                         2,
+                         {}},
+       "web on a: r1  v, 2026-11-21T07:05:09Z by ada@here \"why\"\n"
+       "  drift: 1 changed, 2 missing (porter-admin diff shows them)"},
+      {event::ReleaseFound{"web", "a", "r1", "v", "", "2026-11-21T07:05:09Z", "", "", true, true, "broken"},
+       "web on a: * r1  v, 2026-11-21T07:05:09Z  (current)  (pinned)  (bad: broken)"},
+      {event::HistoryFound{"web", "a", "2026-11-21T07:05:09.1Z", "rollback", "r1", "r2", "run", "ada@here",
+                           "v", "testing", "why"},
+       "2026-11-21T07:05:09Z  web on a: rollback r1 after r2  v  config testing  by ada@here \"why\""},
+      {event::DriftFound{"web", "a", "changed", "x", "content"}, "web on a: changed x  (content)"},
+      {event::DriftFound{"web", "a", "added", "y", ""}, "web on a: added y"},
+      {event::Checked{"a", "", "clock", "ok", "agrees", ""}, "ok      a: clock: agrees"},
+      {event::Checked{"", "", "plugin", "problem", "gone", "install it"},
+       "problem plugin: gone\n        fix: install it"},
+  };
+  for (const auto& [event, text] : all) {
+    CHECK(cli::describe_result(event) == text);
+    CHECK_FALSE(cli::describe(event, Detail::verbose));
+  }
+  CHECK_FALSE(cli::describe_result(event::HostConnected{"a", "local", 0.5}));
 }
