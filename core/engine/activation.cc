@@ -29,7 +29,6 @@ void activate_one(Walk& walk, Deployment& one, Phase phase) {
 }
 
 void commit_one(Walk& walk, Deployment& one, const protocol::CommitNote& note, const Signal& finish) {
-  walk.record(one, Step::committing);
   const auto keep = static_cast<std::uint32_t>(one.settings->keep_releases());
   const protocol::CommitReport report = one.host->endpoint->commit(one.site(), one.release_id, keep, note);
   one.state = State::committed;
@@ -43,6 +42,10 @@ void commit_one(Walk& walk, Deployment& one, const protocol::CommitNote& note, c
 
 void activate(Walk& walk, ModuleRun& module, Phase phase) {
   walk.each_target(module, State::sealed, [&](Deployment& one) { activate_one(walk, one, phase); });
+}
+
+void decide(Walk& walk, ModuleRun& module) {
+  walk.each_target(module, State::active, [&](Deployment& one) { walk.record(one, Step::committing); });
 }
 
 void commit(Walk& walk, ModuleRun& module, const protocol::CommitNote& note, const Signal& finish) {

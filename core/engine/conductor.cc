@@ -84,6 +84,8 @@ class Conductor {
       if (walk_.any_failed() || walk_.interrupted()) return give_up(walk_, ExitCode::rolled_back);
     }
     for (const auto& module : fleet().modules)
+      decide(walk_, *module);
+    for (const auto& module : fleet().modules)
       commit(*module);
     return end();
   }
@@ -116,6 +118,7 @@ class Conductor {
     run_.shield.raise();
     activate(walk_, module, Phase::activate);
     throw_first_failure(module);
+    decide(walk_, module);
     commit(module);
   }
 

@@ -1,5 +1,7 @@
 #include "core/engine/connect.h"
 
+#include <poll.h>
+
 #include "core/transport/local_transport.h"
 
 namespace porter::engine {
@@ -8,6 +10,10 @@ namespace {
 // Long enough for a person at a prompt; each step on the way has a shorter one of its own
 // (transport::SshPolicy).
 constexpr std::chrono::minutes kConnectDeadline{10};
+
+// An agent ends some seconds after its connection at the latest; nothing here can tell the moment.
+constexpr std::chrono::seconds kLockPatience{20};
+constexpr int kLockLook = 50;  // milliseconds
 
 std::unique_ptr<transport::Transport> open_transport(Run& run, const settings::Host& host) {
   if (host.local) return transport::make_local_transport(host.name);
@@ -57,6 +63,20 @@ void connect(Run& run, HostRun& host) {
     host.failure = base::Error(base::Code::interrupted, "interrupted");
   } catch (const std::exception& error) {
     host.failure = base::Error(base::Code::internal, error.what());
+  }
+}
+
+void lock_again(Run& run, HostRun& host, const protocol::LockRequest& request) {
+  const base::Deadline patience = base::Deadline::in(kLockPatience);
+  for (;;) {
+    try {
+      return host.endpoint->lock(request);
+    } catch (const base::Error& error) {
+      if (error.code() != base::Code::locked || patience.passed()) throw;
+    }
+    pollfd stopped{run.shield.waits().descriptor(), POLLIN, 0};
+    ::poll(&stopped, 1, kLockLook);
+    run.shield.waits().check();
   }
 }
 

@@ -9,6 +9,10 @@ namespace porter::engine {
 
 // Fills in transport and endpoint by the run's connector, or failure. Never throws.
 void connect(Run& run, HostRun& host);
+// Locks a site that a connection of this very run has held: it keeps the lock until its agent has noticed
+// that it ended, so a locked site is tried again for a while. Throws what Endpoint::lock does, and
+// Interrupted.
+void lock_again(Run& run, HostRun& host, const protocol::LockRequest& request);
 // The real connector: over SSH, or a child process for local:.
 void dial_host(Run& run, HostRun& host);
 

@@ -37,6 +37,16 @@ std::optional<JournalEntry> read_line(const std::string& line) {
   }
 }
 
+// In the order they were written; none without a journal.
+std::vector<JournalEntry> read_all(const std::filesystem::path& file) {
+  std::vector<JournalEntry> all;
+  if (!std::filesystem::exists(file)) return all;
+  for (const std::string& line : base::split(base::read_file(file), '\n')) {
+    if (std::optional<JournalEntry> entry = read_line(line)) all.push_back(std::move(*entry));
+  }
+  return all;
+}
+
 }  // namespace
 
 Journal::Journal(const std::filesystem::path& state_folder, const std::string& run_id)
@@ -76,14 +86,9 @@ void Journal::forget_dead(const std::filesystem::path& state_folder,
 
 std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& state_folder,
                                                    const std::string& run_id) {
-  const std::filesystem::path file = file_of(state_folder, run_id);
-  if (!std::filesystem::exists(file)) return {};
   std::vector<JournalEntry> last;
   std::map<std::string, std::size_t> index;
-  for (const std::string& line : base::split(base::read_file(file), '\n')) {
-    const std::optional<JournalEntry> read = read_line(line);
-    if (!read) continue;
-    const JournalEntry& entry = *read;
+  for (const JournalEntry& entry : read_all(file_of(state_folder, run_id))) {
     const auto [found, fresh] = index.try_emplace(entry.host + '\n' + entry.module, last.size());
     if (fresh)
       last.push_back(entry);
@@ -92,6 +97,14 @@ std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& 
   }
   std::erase_if(last, [](const JournalEntry& entry) { return entry.step == Step::done; });
   return last;
+}
+
+std::optional<Step> Journal::furthest(const std::filesystem::path& state_folder, const std::string& run_id) {
+  std::optional<Step> furthest;
+  for (const JournalEntry& entry : read_all(file_of(state_folder, run_id))) {
+    if (entry.step != Step::done) furthest = std::max(furthest.value_or(entry.step), entry.step);
+  }
+  return furthest;
 }
 
 void Journal::settled(const std::filesystem::path& state_folder, const std::string& run_id) {

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Journal {
   // settle. A half-written last line (the writer died in it) announces nothing and is ignored.
   static std::vector<JournalEntry> read_unfinished(const std::filesystem::path& state_folder,
                                                    const std::string& run_id);
+  // How far the run had come anywhere, what was done since aside; nothing when nothing was begun.
+  static std::optional<Step> furthest(const std::filesystem::path& state_folder, const std::string& run_id);
   // Removes the journals of dead runs whose every unfinished entry is about one of these hosts and sites.
   static void forget_dead(const std::filesystem::path& state_folder, const std::vector<JournalEntry>& places);
   // Marks a run as settled.

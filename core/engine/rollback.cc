@@ -125,6 +125,8 @@ class Rollback {
       return code;
     }
     for (const auto& module : walk_.fleet.modules)
+      decide(walk_, *module);
+    for (const auto& module : walk_.fleet.modules)
       commit(walk_, *module, {"rollback", run_.request.config, run_.request.message}, SIG_ROLLBACK);
     walk_.journal->close();
     return end();

@@ -39,7 +39,7 @@ void settle_one(Run& run, const JournalEntry& entry) {
   connection.become = settings.become();
   connect(run, connection);
   if (connection.failure) throw base::Error(*connection.failure);
-  connection.endpoint->lock(lock_for(run, entry, settings));
+  lock_again(run, connection, lock_for(run, entry, settings));
   if (entry.step == Step::staging) {
     connection.endpoint->discard(entry.site, entry.release_id);
   } else if (entry.step == Step::activating) {
@@ -50,11 +50,24 @@ void settle_one(Run& run, const JournalEntry& entry) {
   }
 }
 
-// What the run has come to when this entry is settled, too: what the hosts run now decides.
-ExitCode worse(ExitCode before, Step step) {
-  if (before == ExitCode::rollback_failed || step == Step::staging) return before;
-  if (before == ExitCode::some_hosts_failed || step == Step::committing) return ExitCode::some_hosts_failed;
-  return ExitCode::rolled_back;
+// What the run has come to once all of this is settled: what the hosts run now decides.
+ExitCode come_to(Step furthest) {
+  if (furthest == Step::committing) return ExitCode::some_hosts_failed;
+  return furthest == Step::activating ? ExitCode::rolled_back : ExitCode::nothing_activated;
+}
+
+event::Outcome outcome_of(Step settled) {
+  if (settled == Step::committing) return event::Outcome::deployed;
+  return settled == Step::activating ? event::Outcome::rolled_back : event::Outcome::not_activated;
+}
+
+void tell_end(const Run& run, const JournalEntry& entry, event::Outcome outcome) {
+  event::ModuleFinished end;
+  end.module = entry.module;
+  end.host = entry.host;
+  end.outcome = outcome;
+  end.release_id = entry.release_id;
+  run.around.sink.handle(end);
 }
 
 // Commits begin when everything is live everywhere: from the first one on nothing of the run is taken back.
@@ -66,29 +79,38 @@ void hold_to_decision(std::vector<JournalEntry>& open) {
   }
 }
 
+// False when it could not be settled, which is told.
+bool settle_and_tell(Run& run, const JournalEntry& entry) {
+  try {
+    settle_one(run, entry);
+    const char* how = entry.step == Step::committing ? "is live and committed" : "is put back";
+    run.say(event::Level::info, fmt::format("{} on {} {}", entry.module, entry.host, how));
+    tell_end(run, entry, outcome_of(entry.step));
+    return true;
+  } catch (const base::Error& error) {
+    run.around.sink.handle(
+        event::Failure{entry.host, entry.module, static_cast<int>(error.code()), base::format_error(error)});
+    const bool was_live = entry.step != Step::staging;
+    tell_end(run, entry, was_live ? event::Outcome::rollback_failed : event::Outcome::not_activated);
+    return false;
+  }
+}
+
 }  // namespace
 
 ExitCode settle(Run& run) {
   const std::filesystem::path state = run.around.world.state_folder();
+  const std::optional<Step> furthest = Journal::furthest(state, run.request.run_id);
+  if (!furthest) return ExitCode::internal;  // it ended before anything was staged
   std::vector<JournalEntry> open = Journal::read_unfinished(state, run.request.run_id);
-  if (open.empty())
-    return ExitCode::internal;  // it ended before anything was staged, or after everything was done
   hold_to_decision(open);
-  load_project(run);
-  ExitCode code = ExitCode::nothing_activated;
+  if (!open.empty()) load_project(run);
+  ExitCode code = come_to(*furthest);
   bool all = true;
   for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {
-    try {
-      settle_one(run, *entry);
-      code = worse(code, entry->step);
-      const char* how = entry->step == Step::committing ? "is live and committed" : "is put back";
-      run.say(event::Level::info, fmt::format("{} on {} {}", entry->module, entry->host, how));
-    } catch (const base::Error& error) {
-      all = false;
-      if (entry->step != Step::staging) code = ExitCode::rollback_failed;
-      run.around.sink.handle(event::Failure{entry->host, entry->module, static_cast<int>(error.code()),
-                                            base::format_error(error)});
-    }
+    if (settle_and_tell(run, *entry)) continue;
+    all = false;
+    if (entry->step != Step::staging) code = ExitCode::rollback_failed;
   }
   if (all) Journal::settled(state, run.request.run_id);
   return code;

@@ -59,7 +59,7 @@ void take_back(Walk& walk, Deployment& one) {
     again.become = one.host->become;
     connect(walk.run, again);
     if (again.failure) throw Error(*again.failure);
-    again.endpoint->lock(lock_request(one, walk.run));
+    lock_again(walk.run, again, lock_request(one, walk.run));
     again.endpoint->revert(one.site(), one.release_id, verdict);
   }
 }

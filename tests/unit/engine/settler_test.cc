@@ -49,6 +49,46 @@ TEST_CASE("what was being committed is committed on all hosts, and not called ro
   }
 }
 
+TEST_CASE("a run whose every commit was done is no rollback, though nothing is left to settle") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::committing, "lib", "one"), entry(Step::done, "lib", "one")}) ==
+        ExitCode::some_hosts_failed);
+  CHECK(fixture.hosts.steps().empty());
+  CHECK_FALSE(fixture.has_journal());
+}
+
+TEST_CASE("a module that was committed before another was taken back counts") {
+  EngineFixture fixture;  // lib has a procedure of its own
+  CHECK(fixture.settle({entry(Step::committing, "lib", "one"), entry(Step::done, "lib", "one"),
+                        entry(Step::activating, "root", "one")}) == ExitCode::some_hosts_failed);
+  CHECK(fixture.hosts.steps() == Names{"one lock /srv/root", "one revert /srv/root"});
+  CHECK(fixture.outcomes() == Names{"root on one: rolled back"});
+}
+
+TEST_CASE("what was put back already is told as what it came to") {
+  EngineFixture fixture;
+  const Step step = GENERATE(Step::staging, Step::activating);
+  CHECK(fixture.settle({entry(step, "lib", "one"), entry(Step::done, "lib", "one")}) ==
+        (step == Step::staging ? ExitCode::nothing_activated : ExitCode::rolled_back));
+}
+
+TEST_CASE("how each module on a host ended is told") {
+  EngineFixture fixture;
+  fixture.hosts.fail("one revert /srv/root", Error(Code::io, "the disk is broken"));
+  CHECK(fixture.settle({entry(Step::staging, "lib", "two"), entry(Step::activating, "root", "one"),
+                        entry(Step::activating, "root", "two")}) == ExitCode::rollback_failed);
+  CHECK(fixture.outcomes() ==
+        Names{"lib on two: not activated", "root on one: rollback failed", "root on two: rolled back"});
+}
+
+TEST_CASE("a lock that the dead run's agent still holds for a moment is waited for") {
+  EngineFixture fixture;
+  fixture.hosts.fail("one lock /srv/lib", Error(Code::locked, "locked by the run that died"), 3);
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one")}) == ExitCode::rolled_back);
+  CHECK(fixture.hosts.count("one lock /srv/lib") == 4);
+  CHECK(fixture.hosts.count("one revert /srv/lib") == 1);
+}
+
 TEST_CASE("a host that cannot be settled keeps the journal, and the others are settled all the same") {
   EngineFixture fixture;
   fixture.on_connect = [](const std::string& host) {
