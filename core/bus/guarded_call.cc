@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <vector>
 
 #include "core/base/error.h"
@@ -46,7 +47,7 @@ void translated(const CallSite& site, const std::function<void()>& code) {
   } catch (const base::Errors& errors) {
     throw with_trail(errors, trail_line(site));
   } catch (const abi::__forced_unwind&) {
-    throw;  // the thread is being ended: glibc aborts the process when this is held back
+    std::abort();  // it ends the thread, and with it work that nobody would miss: better the whole run
   } catch (const std::exception& error) {
     throw failure(site, text_of(error));
   } catch (...) {
@@ -59,7 +60,9 @@ class Measured {
  public:
   Measured(const CallSite& site, RunRegistry& registry, Watcher& watcher)
       : site_(site), registry_(registry), watcher_(watcher), start_(std::chrono::steady_clock::now()) {
-    if (foreign()) registry_.process().enter(site_.owner);
+    if (!foreign()) return;
+    registry_.process().enter(site_.owner);
+    watcher_.handler_started(site_.owner, site_.what, site_.place);
   }
   Measured(const Measured&) = delete;
   Measured& operator=(const Measured&) = delete;

@@ -18,7 +18,7 @@ struct CallSite {
 };
 
 // Throws base::Error, base::Errors or base::Interrupted, and nothing else. No exception object of a plugin
-// outlives the call: only its text does.
+// outlives the call: only its text does. Code that ends its thread ends the process.
 void guarded_call(const CallSite& site, RunRegistry& registry, Watcher& watcher,
                   const std::function<void()>& code);
 

@@ -1,6 +1,6 @@
 #pragma once
 // Who is told what happens on a bus. The engine turns these into events. Called on the handler's thread,
-// from several threads at once; must not throw.
+// from several threads at once; must not throw. Handlers nest: on one thread, what started last ends first.
 
 #include <string>
 
@@ -30,6 +30,9 @@ struct HandlerRun {
 class Watcher {
  public:
   virtual ~Watcher() = default;
+  // Code of a plugin or hook is about to run, its lock held. handler_ran() follows, however the code ends,
+  // unless the process ends in it.
+  virtual void handler_started(const Owner&, const std::string& /*signal*/, const Place&) {}
   virtual void handler_ran(const HandlerRun&) {}
   // A handler declared `observer` threw; the signal went on.
   virtual void observer_failed(const base::Error&) {}

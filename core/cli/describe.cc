@@ -34,10 +34,17 @@ Line describe_one(const event::HostConnected& host, Detail detail) {
                      format_seconds(host.seconds));
 }
 
+Line describe_one(const event::SignalStarted& started, Detail detail) {
+  if (detail != Detail::verbose) return std::nullopt;
+  return fmt::format("{}: {} goes to {}", place(started.module, started.host), printable(started.signal),
+                     printable(started.who));
+}
+
 Line describe_one(const event::SignalFired& fired, Detail detail) {
   if (detail != Detail::verbose) return std::nullopt;
-  return fmt::format("{}: {} handled by {} in {}", place(fired.module, fired.host), fired.signal,
-                     printable(fired.handler), format_seconds(fired.seconds));
+  return fmt::format("{}: {} {} {} in {}", place(fired.module, fired.host), printable(fired.signal),
+                     fired.failed ? "failed in" : "handled by", printable(fired.handler),
+                     format_seconds(fired.seconds));
 }
 
 Line describe_one(const event::Progress&, Detail) {

@@ -191,6 +191,7 @@ void load_project(Run& run) {
   settings::ProjectFiles files = settings::read_project_files(run.request.directory, run.around.world);
   PluginCatalog catalog(run.around.world, files.plugin_folders, run.request.plugin_path);
   run.project = settings::make_project(std::move(files), catalog.schemas());
+  run.bus_events.set_handler_limit(run.project.handler_timeout);
   if (loads_handlers(run.request.action)) catalog.check(run.project.plugins);
   if (!run.request.config.empty()) settings::check_config(run.project, run.request.config);
 }

@@ -6,13 +6,46 @@
 
 #include <array>
 
+#include "core/base/text.h"
 #include "core/engine/connect.h"
 #include "core/plugin/finder.h"
 
 namespace porter::engine {
 
+BusEvents::BusEvents(event::Sink& sink)
+    : sink_(sink), watchdog_([this](const RunningHandler& outer, const RunningHandler& inner) {
+        end_process(outer, inner);
+      }) {}
+
+void BusEvents::set_handler_limit(std::chrono::milliseconds limit) {
+  limit_ = limit;
+  watchdog_.set_limit(limit);
+}
+
+void BusEvents::end_process(const RunningHandler& outer, const RunningHandler& inner) {
+  std::string text = fmt::format("{} failed in {} ({}): still running after {}", outer.owner.describe(),
+                                 outer.signal, outer.place.describe(),
+                                 base::format_seconds(std::chrono::duration<double>(limit_).count()));
+  if (&outer != &inner)
+    text +=
+        fmt::format(", now in {} of {} ({})", inner.signal, inner.owner.describe(), inner.place.describe());
+  const base::Error error =
+      base::Error(base::Code::plugin_failed, text)
+          .hint("[deploy] handler_timeout in project.ini says how long a handler may take");
+  sink_.handle(event::Failure{outer.place.host, outer.place.module, static_cast<int>(error.code()),
+                              base::format_error(error)});
+  ::_exit(kHandlerOverdue);
+}
+
+void BusEvents::handler_started(const bus::Owner& owner, const std::string& signal, const bus::Place& place) {
+  sink_.handle(event::SignalStarted{signal, place.module, place.host, owner.name, owner.describe()});
+  watchdog_.started({owner, signal, place});
+}
+
 void BusEvents::handler_ran(const bus::HandlerRun& run) {
-  sink_.handle(event::SignalFired{run.signal, run.place.module, run.place.host, run.owner.name, run.seconds});
+  if (run.owner.kind != bus::OwnerKind::program) watchdog_.ended();
+  sink_.handle(event::SignalFired{run.signal, run.place.module, run.place.host, run.owner.name, run.seconds,
+                                  run.outcome == bus::Outcome::failed});
 }
 
 void BusEvents::observer_failed(const base::Error& error) {

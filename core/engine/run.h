@@ -11,22 +11,33 @@
 #include "core/endpoint/agent_bundle.h"
 #include "core/engine/engine.h"
 #include "core/engine/shield.h"
+#include "core/engine/watchdog.h"
 #include "core/plugin/loader.h"
 #include "core/settings/project.h"
 #include "core/transport/ssh_transport.h"
 
 namespace porter::engine {
 
-// What happens on the buses, as events.
+// The worker's exit status after a handler that did not end; the Failure event before it says which.
+inline constexpr int kHandlerOverdue = 124;
+
+// What happens on the buses, as events; and the watchdog that is told of it.
 class BusEvents : public bus::Watcher {
  public:
-  explicit BusEvents(event::Sink& sink) : sink_(sink) {}
+  explicit BusEvents(event::Sink& sink);
+  // A handler that runs for longer is told as a Failure, and ends the process with kHandlerOverdue.
+  void set_handler_limit(std::chrono::milliseconds limit);
+  void handler_started(const bus::Owner& owner, const std::string& signal, const bus::Place& place) override;
   void handler_ran(const bus::HandlerRun& run) override;
   void observer_failed(const base::Error& error) override;
   void warning(const bus::Owner& owner, const bus::Place& place, const std::string& text) override;
 
  private:
+  [[noreturn]] void end_process(const RunningHandler& outer, const RunningHandler& inner);
+
   event::Sink& sink_;
+  std::chrono::milliseconds limit_{0};
+  Watchdog watchdog_;
 };
 
 struct Run {

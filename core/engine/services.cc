@@ -42,8 +42,19 @@ class ContextService : public Context {
   LiveModule& module_;
 };
 
-// Seconds. A handler's program that hangs must not hold a run for ever; migrations may take a while.
-constexpr std::uint32_t kLongestProgram = 3600;
+// A program of a handler's, which has as long as a handler. When the handler waits for it, the watchdog comes
+// first; this is for the target, should nobody here be left to end the program.
+protocol::RunRequest program_of(LiveModule& module, const std::vector<std::string>& arguments,
+                                const std::string& directory, Privilege privilege, const std::string& input) {
+  protocol::RunRequest request;
+  request.arguments = arguments;
+  request.directory = directory;
+  request.input = input;
+  const auto limit = std::chrono::ceil<std::chrono::seconds>(module.run().project.handler_timeout);
+  request.deadline_seconds = static_cast<std::uint32_t>(limit.count());
+  request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
+  return request;
+}
 
 class TargetService : public Target {
   endpoint::Endpoint& endpoint() {
@@ -75,12 +86,8 @@ class TargetService : public Target {
 
   RunResult try_run(const std::vector<std::string>& arguments, const std::string& directory,
                     Privilege privilege, const std::string& input) override {
-    protocol::RunRequest request;
-    request.arguments = arguments;
-    request.directory = directory.empty() ? "" : absolute(directory);
-    request.input = input;
-    request.deadline_seconds = kLongestProgram;
-    request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
+    const protocol::RunRequest request =
+        program_of(module_, arguments, directory.empty() ? "" : absolute(directory), privilege, input);
     const protocol::RunResult result =
         waiting([&](endpoint::Endpoint& target) { return target.run(request); });
     return {result.status, result.output, result.errors};
@@ -130,12 +137,7 @@ class UndoService : public Undo {
   void on_undo(const std::vector<std::string>& arguments, const std::string& directory, Privilege privilege,
                const std::string& input) override {
     Deployment& one = on_host();
-    protocol::RunRequest request;
-    request.arguments = arguments;
-    request.directory = directory;
-    request.input = input;
-    request.deadline_seconds = kLongestProgram;
-    request.privilege = privilege == Privilege::sudo ? protocol::Privilege::sudo : protocol::Privilege::user;
+    const protocol::RunRequest request = program_of(module_, arguments, directory, privilege, input);
     const PluginLock::Unlocked unlocked;
     one.host->endpoint->add_undo(one.site(), one.release_id, request);
   }

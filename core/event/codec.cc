@@ -32,7 +32,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(HostConnected, host, address, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Planned, module, host, unchanged, files_new, files_changed, files_deleted,
                                    bytes_to_send, paths, version, live, config_changes, handlers,
                                    own_procedure)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SignalFired, signal, module, host, handler, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SignalStarted, signal, module, host, handler, who)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SignalFired, signal, module, host, handler, seconds, failed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Progress, module, host, phase, done, total)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Talk, level, source, module, host, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Output, text)
@@ -55,9 +56,9 @@ namespace {
 
 // In the order of the variant.
 constexpr std::array<const char*, std::variant_size_v<Event>> kNames = {
-    "run_started", "module_pinned", "host_connected",  "planned",     "signal_fired", "progress",
-    "talk",        "output",        "module_finished", "site_status", "release",      "history",
-    "drift",       "checked",       "failure",         "question",    "run_finished"};
+    "run_started", "module_pinned", "host_connected", "planned",         "signal_started", "signal_fired",
+    "progress",    "talk",          "output",         "module_finished", "site_status",    "release",
+    "history",     "drift",         "checked",        "failure",         "question",       "run_finished"};
 
 bool fits_int(const json& number) {
   if (number.is_number_unsigned())

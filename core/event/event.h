@@ -52,12 +52,23 @@ struct Planned {
   bool own_procedure = false;  // a handler replaced SIG_DEPLOY: the module does not wait for the others
 };
 
+// A plugin's or hook's handler begins. What has started and not fired when a run breaks off was running then.
+struct SignalStarted {
+  std::string signal;
+  std::string module;
+  std::string host;     // "" in module scope
+  std::string handler;  // as in SignalFired
+  std::string who;      // for people: "plugin acme.audit 1.0"
+};
+
+// A handler ended.
 struct SignalFired {
   std::string signal;
   std::string module;
   std::string host;     // "" in module scope
   std::string handler;  // who ran: "porter-admin", plugin name
   double seconds = 0;
+  bool failed = false;  // it threw
 };
 
 struct Progress {
@@ -199,9 +210,9 @@ struct RunFinished {
   double seconds = 0;
 };
 
-using Event = std::variant<RunStarted, ModulePinned, HostConnected, Planned, SignalFired, Progress, Talk,
-                           Output, ModuleFinished, SiteStatus, ReleaseFound, HistoryFound, DriftFound,
-                           Checked, Failure, Question, RunFinished>;
+using Event = std::variant<RunStarted, ModulePinned, HostConnected, Planned, SignalStarted, SignalFired,
+                           Progress, Talk, Output, ModuleFinished, SiteStatus, ReleaseFound, HistoryFound,
+                           DriftFound, Checked, Failure, Question, RunFinished>;
 
 // The name of an event in JSON: "run_started", ….
 std::string name_of(const Event& event);

@@ -137,6 +137,18 @@ std::vector<OptionSpec> module_options() {
   };
 }
 
+std::vector<OptionSpec> deploy_options() {
+  return {
+      {"handler_timeout",
+       Type::duration,
+       "30min",
+       "How long one handler of a plugin or hook may take, what it runs on the target included; then the "
+       "deploy is ended and put back.",
+       {},
+       Suffix::none},
+  };
+}
+
 std::vector<OptionSpec> release_options() {
   return {
       {"branch", Type::text, "", "The newest commit of this branch.", {}, Suffix::none},
@@ -231,10 +243,14 @@ std::vector<SectionSpec> make_sections() {
        "modules that use it.",
        "[plugin:porter.plugins.crontab]\nfile = web.crontab",
        {}},
+      {"deploy",
+       {project, defaults},
+       "How a deploy goes about its work.",
+       "[deploy]\nhandler_timeout = 2h",
+       deploy_options()},
       later("packages", {module}, "Requirements that are resolved against the repositories."),
       later("versions", {module}, "Pinned versions of packages."),
       later("repository:", {project, defaults}, "A repository of packages."),
-      later("deploy", {project, defaults}, "How a deploy walks over the hosts."),
       later("hub", {project, defaults}, "The inventory server."),
   };
 }

@@ -60,6 +60,7 @@ class ProjectMaker {
     check_config_hosts();
     check_module_values();
     check_module_folders();
+    read_deploy();
     if (!problems_.empty()) throw base::Errors(limited(sorted(std::move(problems_))));
     return std::move(project_);
   }
@@ -192,6 +193,34 @@ class ProjectMaker {
                    .at(option.where));
       }
     }
+  }
+
+  // The project's own word counts, then the user's, then the site's, then the built-in default.
+  Option deploy_option(const OptionSpec& spec) const {
+    std::vector<const IniFile*> files = {&files_->project};
+    for (const IniFile& file : files_->defaults)
+      files.push_back(&file);
+    for (const IniFile* file : files) {
+      const Section* section = find_section(*file, "deploy");
+      const Option* option = section == nullptr ? nullptr : find_option(*section, spec.name);
+      if (option != nullptr) return *option;
+    }
+    return {spec.name, spec.default_text, {}};
+  }
+
+  void read_deploy() {
+    const Option option =
+        deploy_option(*find_option_spec(find_section_spec("deploy")->options, "handler_timeout"));
+    try {
+      project_.handler_timeout = as_duration(option);
+    } catch (const Error&) {
+      return;  // validate_files() has said so
+    }
+    constexpr std::chrono::hours year(365 * 24);
+    if (project_.handler_timeout.count() > 0 && project_.handler_timeout <= year) return;
+    report(Error(Code::bad_value,
+                 fmt::format("{}: expected more than 0 and at most 365d, got {}", option.name, option.text))
+               .at(option.where));
   }
 
   // By file in the order of reading, then by line.

@@ -4,6 +4,7 @@
 //   ProjectFiles files = read_project_files(world.directory, world);
 //   Project project = make_project(std::move(files), schemas);
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -90,7 +91,8 @@ struct Project {
   std::vector<std::string> plugins;
   std::vector<std::filesystem::path> plugin_folders;
   std::vector<std::filesystem::path> trusted;
-  std::map<std::string, PluginSchema> schemas;  // of the plugins that were found
+  std::chrono::milliseconds handler_timeout{0};  // [deploy]; more than 0, at most a year
+  std::map<std::string, PluginSchema> schemas;   // of the plugins that were found
   std::shared_ptr<const ProjectFiles> files;
   std::shared_ptr<const Suffixes> suffixes;  // for settings_for()
 

@@ -13,9 +13,14 @@
 namespace porter::tests {
 
 struct Notebook : bus::Watcher {
+  void handler_started(const bus::Owner& owner, const std::string& signal, const bus::Place& place) override {
+    const std::lock_guard guard(mutex);
+    told.push_back("+" + owner.name + " " + signal + " " + place.module + "/" + place.host);
+  }
   void handler_ran(const bus::HandlerRun& run) override {
     const std::lock_guard guard(mutex);
     runs.push_back(run);
+    told.push_back("-" + run.owner.name + " " + run.signal);
   }
   void observer_failed(const base::Error& error) override { failures.push_back(error.message()); }
   void warning(const bus::Owner&, const bus::Place&, const std::string& text) override {
@@ -24,6 +29,7 @@ struct Notebook : bus::Watcher {
 
   std::mutex mutex;
   std::vector<bus::HandlerRun> runs;
+  std::vector<std::string> told;  // "+…" when foreign code starts, "-…" when any code ends
   std::vector<std::string> failures;
   std::vector<std::string> warnings;
 };

@@ -1,4 +1,7 @@
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -101,4 +104,50 @@ TEST_CASE("when several handlers ran at the time, each of them is named", "[bus]
   REQUIRE(stage.notebook.warnings.size() == 1);
   CHECK_THAT(stage.notebook.warnings[0],
              Contains("plugin acme.inner 1.0 or plugin acme.careless 1.0 changed the working folder"));
+}
+
+TEST_CASE("foreign code is announced before it runs, and its end is told however it ends", "[bus][guard]") {
+  Stage stage;
+  stage.module.bus.push(SIG_DEPLOY_START,
+                        [&](Module&, const Payload&) { stage.notebook.told.push_back("ours"); });
+  CHECK_THROWS(emit_as_plugin(stage, [&](Module&) {
+    stage.notebook.told.push_back("theirs");
+    throw 42;
+  }));
+  CHECK(stage.notebook.told == std::vector<std::string>{"ours", "-porter-admin SIG_DEPLOY_START",
+                                                        "+acme.careless SIG_DEPLOY_START root/testing",
+                                                        "theirs", "-acme.careless SIG_DEPLOY_START"});
+  CHECK(stage.notebook.runs.back().outcome == bus::Outcome::failed);
+  CHECK(stage.notebook.runs.front().outcome == bus::Outcome::returned);
+}
+
+TEST_CASE("what is announced last ends first, and calls past any signal are announced as well",
+          "[bus][guard]") {
+  Stage stage;
+  {
+    const bus::OwnerScope scope(plugin("acme.inner"));
+    stage.module.push_signal_handler(Signal::named("inner"), [](Module&) {});
+  }
+  stage.module.bus.call(plugin("acme.outer"), "register_signal_handlers",
+                        [&] { stage.module.emit(Signal::named("inner")); });
+  CHECK(stage.notebook.told == std::vector<std::string>{"+acme.outer register_signal_handlers root/testing",
+                                                        "+acme.inner inner root/testing", "-acme.inner inner",
+                                                        "-acme.outer register_signal_handlers"});
+}
+
+TEST_CASE("code that ends its thread ends the process while it is known who runs", "[bus][guard]") {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::signal(SIGABRT, SIG_DFL);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    Stage stage;
+    emit_as_plugin(stage, [](Module&) { ::pthread_exit(nullptr); });
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGABRT);
 }

@@ -191,6 +191,45 @@ TEST_CASE("an undo that fails is told as such, and its journal is kept for the n
   CHECK(open[0].release_id == run.live("one", "/srv/lib"));
 }
 
+TEST_CASE("that all is to be committed is on disk before the first commit") {
+  Second run;
+  std::vector<JournalEntry> open;
+  const auto read = [&] {
+    if (open.empty()) open = run.journal();
+  };
+  std::mutex mutex;
+  for (const char* host : {"one", "two"}) {
+    run.hosts.when(std::string(host) + " commit /srv/lib", [&] {
+      const std::lock_guard lock(mutex);
+      read();
+    });
+  }
+  CHECK(run.deploy() == ExitCode::ok);
+  REQUIRE(open.size() == 4);
+  for (const JournalEntry& entry : open)
+    CHECK(entry.step == Step::committing);
+}
+
+TEST_CASE("foreign handlers are told when they start, those of the program are not") {
+  Second run;
+  run.plug([](Module& module) {
+    if (module.service<Context>().host() != "two") return;
+    module.push_signal_handler(SIG_HEALTH_CHECK, [](Module&) { throw std::runtime_error("sick"); });
+  });
+  CHECK(run.deploy() == ExitCode::rolled_back);
+  std::size_t registered = 0;
+  std::size_t checked = 0;
+  for (const auto& started : run.events.of<event::SignalStarted>()) {
+    CHECK(started.who == "plugin tests.handlers 1.0");
+    registered += started.signal == "register_signal_handlers" ? 1 : 0;
+    checked += started.signal == "SIG_HEALTH_CHECK" ? 1 : 0;
+  }
+  CHECK(registered == 6);  // a module: in module scope, and on two hosts
+  CHECK(checked == 1);
+  for (const auto& fired : run.events.of<event::SignalFired>())
+    CHECK(fired.failed == (fired.signal == "SIG_HEALTH_CHECK"));
+}
+
 TEST_CASE("a commit that fails leaves the release live, says so, and keeps the journal") {
   Second run;
   run.hosts.fail("two commit /srv/lib", kBroken);
@@ -290,6 +329,8 @@ TEST_CASE("a stop behind the barrier takes back what is live") {
   Second run;
   run.hosts.when("one activate /srv/lib", [&] { run.interrupt(); });
   CHECK(run.deploy() == ExitCode::interrupted);
+  CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: rolled back",
+                                "root on one: not activated", "root on two: not activated"});
   CHECK(run.hosts.count("activate /srv/root") == 0);
   CHECK(run.hosts.count("revert /srv/lib") == 2);
   CHECK(run.hosts.count("discard /srv/root") == 2);
@@ -331,7 +372,7 @@ TEST_CASE("a stop while run_default activates does not cut the way back") {
   });
   run.hosts.when("one activate /srv/lib", [&] { run.interrupt(); });
   run.hosts.fail("two activate /srv/lib", kBroken);
-  CHECK(run.deploy() == ExitCode::rolled_back);
+  CHECK(run.deploy() == ExitCode::interrupted);
   CHECK(run.is_old_everywhere());
   CHECK_FALSE(run.has_journal());
 }

@@ -407,11 +407,10 @@ TEST_CASE("short names are used only where they name one host", "[hosts]") {
 
 TEST_CASE("sections that later work fills are refused by name", "[project]") {
   ProjectFixture shop;
-  shop.write("project.ini",
-             "[project]\ndepends = a\n[repository:main]\nurl = x\n[deploy]\nwaves = 1, 25%, rest\n");
+  shop.write("project.ini", "[project]\ndepends = a\n[repository:main]\nurl = x\n[hub]\nurl = x\n");
   shop.write("a/a.ini", "[module]\npath = /a\n[packages]\ncurl = >=7.35\n[versions]\ncurl = 7.37.0\n");
   CHECK(shop.problems() == Names{"project.ini:3: [repository:main] is not yet supported",
-                                 "project.ini:5: [deploy] is not yet supported",
+                                 "project.ini:5: [hub] is not yet supported",
                                  "a/a.ini:3: [packages] is not yet supported",
                                  "a/a.ini:5: [versions] is not yet supported"});
   try {
@@ -419,6 +418,26 @@ TEST_CASE("sections that later work fills are refused by name", "[project]") {
   } catch (const porter::base::Errors& errors) {
     CHECK(errors.all().front().code() == porter::base::Code::unsupported);
   }
+}
+
+TEST_CASE("how long a handler may take: the project says, else the user, else half an hour", "[project]") {
+  using namespace std::chrono_literals;
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\n");
+  CHECK(shop.load().handler_timeout == 30min);
+  shop.write_user("[deploy]\nhandler_timeout = 2h\n");
+  CHECK(shop.load().handler_timeout == 2h);
+  shop.write("project.ini", "[project]\n[deploy]\nhandler-timeout = 500ms\n");
+  CHECK(shop.load().handler_timeout == 500ms);
+  for (const char* wrong : {"0", "0h", "366d", "1000000000d"}) {
+    shop.write("project.ini", std::string("[project]\n[deploy]\nhandler_timeout = ") + wrong + "\n");
+    CHECK(shop.problems() ==
+          Names{std::string("project.ini:3: handler_timeout: expected more than 0 and at most "
+                            "365d, got ") +
+                wrong});
+  }
+  shop.write("project.ini", "[project]\n[deploy]\nhandler_timeout = soon\nwaves = 1\n");
+  CHECK(shop.problems().size() == 2);
 }
 
 TEST_CASE("sections in the wrong file say where they belong", "[project]") {
