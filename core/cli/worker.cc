@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <iostream>
@@ -18,6 +19,10 @@
 
 namespace porter::cli {
 namespace {
+
+// A worker without a supervisor stops in order, and ends within this time: nobody is left who could press
+// Ctrl-C again, and what it runs on a target ends with it.
+constexpr std::chrono::seconds kGrace{10};
 
 // Both directions of the worker's line: events up, answers and Stop down. A closed line is a Stop.
 class Line : public event::Sink, public event::Asker {
@@ -46,7 +51,7 @@ class Line : public event::Sink, public event::Asker {
     return answer;
   }
 
-  // The receiving thread: until the line is closed.
+  // The receiving thread: until the run is over, or the line is closed.
   void listen() {
     const base::CancelToken never;
     try {
@@ -56,9 +61,18 @@ class Line : public event::Sink, public event::Asker {
       // A broken line is a closed line.
     }
     cancel_.cancel();
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     closed_ = true;
     answered_.notify_all();
+    if (!ended_.wait_for(lock, kGrace, [this] { return over_; })) ::_exit(1);
+  }
+
+  // The run is over: listen() returns.
+  void end() {
+    ::shutdown(channel_.descriptor(), SHUT_RDWR);
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    ended_.notify_all();
   }
 
  private:
@@ -78,6 +92,8 @@ class Line : public event::Sink, public event::Asker {
   std::map<std::uint64_t, std::optional<base::Secret>> answers_;
   std::uint64_t last_question_ = 0;
   bool closed_ = false;
+  std::condition_variable ended_;
+  bool over_ = false;
 };
 
 int serve(event::Channel& channel) {
@@ -88,7 +104,7 @@ int serve(event::Channel& channel) {
   Line line(channel, cancel);
   std::thread listener([&] { line.listen(); });
   const base::ExitCode code = engine::run(request, {base::process_world(), line, line, cancel});
-  ::shutdown(channel.descriptor(), SHUT_RDWR);
+  line.end();
   listener.join();
   return static_cast<int>(code);
 }

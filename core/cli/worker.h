@@ -1,6 +1,6 @@
 #pragma once
 // The worker: the process that does a run. Started by the supervisor with one end of a channel; ends when the
-// run is over or the channel is closed.
+// run is over, or soon after the channel is closed.
 
 namespace porter::cli {
 
