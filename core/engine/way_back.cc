@@ -37,14 +37,21 @@ std::string verdict_on(const Walk& walk, const Deployment& one) {
   return itself && walk.run.request.action != Action::rollback ? one.failure->message() : "";
 }
 
-void tell_handlers(Walk& walk, Deployment& one, bool was_live) {
-  const std::string error = one.failure ? one.failure->message() : "another host or module failed";
-  const Phase phase = was_live ? Phase::activate : Phase::stage;
+std::string reason_of(const Deployment& one) {
+  return one.failure ? one.failure->message() : "another host or module failed";
+}
+
+// A handler that fails on the way back is heard, and stops nothing.
+void tell_handlers(Walk& walk, Deployment& one, const Signal& signal, const SignalContext& context) {
   try {
-    one.live->signal(SIG_DEPLOY_FAILED, to_payload({phase, error, one.before.current, one.release_id}));
+    one.live->signal(signal, to_payload(context));
   } catch (const std::exception& failure) {
     walk.warn(one, failure.what());
   }
+}
+
+void tell_failed(Walk& walk, Deployment& one, Phase phase) {
+  tell_handlers(walk, one, SIG_DEPLOY_FAILED, {phase, reason_of(one), one.before.current, one.release_id});
 }
 
 // A connection that broke in the middle is made anew: what is live matters more than what broke.
@@ -66,14 +73,14 @@ void take_back(Walk& walk, Deployment& one) {
 
 // Services that follow the live release are told that it is an older one again.
 void undo_live(Walk& walk, Deployment& one) {
-  tell_handlers(walk, one, true);
+  tell_failed(walk, one, Phase::activate);
   take_back(walk, one);
-  const std::string error = one.failure ? one.failure->message() : "another host or module failed";
-  one.live->signal(SIG_ROLLBACK, to_payload({Phase::rollback, error, one.release_id, one.before.current}));
+  tell_handlers(walk, one, SIG_ROLLBACK,
+                {Phase::rollback, reason_of(one), one.release_id, one.before.current});
 }
 
 void undo_stage(Walk& walk, Deployment& one) {
-  tell_handlers(walk, one, false);
+  tell_failed(walk, one, Phase::stage);
   try {
     one.host->endpoint->discard(one.site(), one.release_id);
   } catch (const Error& error) {

@@ -147,6 +147,22 @@ TEST_CASE("handlers hear of a failure before the undo, and may fail themselves w
   CHECK(run.is_old_everywhere());
 }
 
+TEST_CASE("a handler that fails after the way back is heard, and the release is back all the same") {
+  Second run;
+  run.plug([](Module& module) {
+    if (module.service<Context>().host().empty()) return;
+    module.push_signal_handler(SIG_ROLLBACK, [](Module&) { throw std::runtime_error("no restart"); });
+  });
+  run.hosts.fail("two activate /srv/lib", kBroken);
+  CHECK(run.deploy() == ExitCode::rolled_back);
+  CHECK(run.is_old_everywhere());
+  CHECK_FALSE(run.has_journal());
+  std::size_t heard = 0;
+  for (const auto& talk : run.events.of<event::Talk>())
+    heard += talk.text.find("no restart") != std::string::npos ? 1 : 0;
+  CHECK(heard == 2);
+}
+
 TEST_CASE("a connection that broke in the activation is made anew for the undo") {
   Second run;
   run.hosts.fail("two activate /srv/lib", kBroken);
@@ -372,7 +388,7 @@ TEST_CASE("a stop while run_default activates does not cut the way back") {
   });
   run.hosts.when("one activate /srv/lib", [&] { run.interrupt(); });
   run.hosts.fail("two activate /srv/lib", kBroken);
-  CHECK(run.deploy() == ExitCode::interrupted);
+  CHECK(run.deploy() == ExitCode::rolled_back);
   CHECK(run.is_old_everywhere());
   CHECK_FALSE(run.has_journal());
 }
