@@ -177,6 +177,7 @@ class Hooks(porter.Case):
                 with self.subTest(signal + " " + action):
                     self.assertEqual(result.code, code, result)
                     self.assertIn("ended in the middle", result.err)
+                    self.assertIn("while hook app/deployment.so 0 handled %s of app on here" % signal, result.err)
                     self.assert_old_release(before, release)
 
     def test_a_hook_that_crashes_is_settled(self):

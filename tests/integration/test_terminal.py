@@ -97,7 +97,7 @@ class Terminal(porter.Case):
         program = self.asked()
         porter.kill(self.worker(program.pid))
         self.assertEqual(program.code(), INTERNAL, program.shown)
-        self.assertEqual(program.shown.count(b"the worker ended in the middle of the run: killed by signal 9"), 1)
+        self.assertEqual(program.shown.count(b"the worker ended in the middle of the run (killed by signal 9)"), 1)
         self.assertTrue(program.echoes())
 
     def hung(self, *arguments):
@@ -114,7 +114,7 @@ class Terminal(porter.Case):
         process = self.hung("--json")
         process.send_signal(signal.SIGINT)
         said = process.stdout.readline()
-        while b"again to end at once" not in said:
+        while b"again to abort it" not in said:
             self.assertTrue(said)
             said = process.stdout.readline()
         process.send_signal(signal.SIGINT)
