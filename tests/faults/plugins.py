@@ -5,7 +5,7 @@ committed), the culprit named, no lock held and no process left; and the next de
 has to work by itself.
 
     plugins.py                    a plugin, layout releases: what the tests run
-    plugins.py --long             plugin and hook, both layouts, more ways
+    plugins.py --long             plugin and hook, both layouts
     plugins.py --only SIG_DEPLOY:hangs
 
 Prints a table of exit codes and the figures; ends with 1 when one that has to be 0 is not.
@@ -37,8 +37,8 @@ AFTER = ("SIG_PRE_ACTIVATE", "SIG_ACTIVATE", "SIG_POST_ACTIVATE", "SIG_HEALTH_CH
          "SIG_ROLLBACK")
 COMMITTED = ("SIG_DEPLOY_FINISH",)
 SIGNALS = BEFORE + AFTER + COMMITTED
-WAYS = ("throws", "throws-int", "hangs", "exit", "_exit", "abort", "segfault", "overflow", "ends-thread")
-MORE_WAYS = ("waits", "leaves-child")
+WAYS = ("throws", "throws-int", "hangs", "waits", "exit", "_exit", "abort", "segfault", "overflow", "ends-thread",
+        "leaves-child")
 SLOW = ("hangs", "waits")
 F_OFD_SETLK = 37
 
@@ -196,7 +196,7 @@ def combinations(long, only):
     found = []
     for owner in owners:
         for layout in layouts:
-            for way in WAYS + (MORE_WAYS if long else ()):
+            for way in WAYS:
                 for signal in SIGNALS:
                     if way == "waits" and signal in MODULE_SCOPE:
                         continue  # there is no target yet
@@ -228,8 +228,7 @@ def run_all(todo, folder):
 
 def print_tables(results):
     for owner, layout in sorted({(each.owner, each.layout) for each in results}):
-        ways = [way for way in WAYS + MORE_WAYS
-                if any(each[:2] == (owner, layout) and each.way == way for each in results)]
+        ways = [way for way in WAYS if any(each[:2] == (owner, layout) and each.way == way for each in results)]
         print("\n%s, layout %s: exit codes (! = something was wrong)" % (owner, layout))
         print("%-26s %s" % ("", " ".join("%12s" % way for way in ways)))
         for signal in SIGNALS:
