@@ -39,18 +39,9 @@ TEST_CASE("every event has its words, and only where somebody wants them", "[des
        "web: 1a2b (tag 1.0)"},
       {event::HostConnected{"a", "u@10.0.0.7:22", 0.5}, none, none,
        "a: connected to u@10.0.0.7:22 in 0.50 s"},
-<<<<<<< HEAD
       {event::Planned{"web", "a", true, 0, 0, 0, 0, {}, "", "", {}, {}, false}, none, none, none},
-=======
-      {event::Planned{"web", "a", true, 0, 0, 0, 0, {}, "", "", {}, {}, false}, none,
-       "web on a: nothing to do", "web on a: nothing to do"},
-      {event::Planned{"web", "a", false, 1, 2, 3, 2048, {"+ x", "- y\n"}, "v", "", {}, {}, false},
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a",
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a",
-       "web on a: 1 new, 2 changed, 3 deleted, at most 2.0 KiB to send\n  + x\n  - y\\x0a"},
       {event::SignalStarted{"SIG_DEPLOY_START", "web", "a", "acme.audit", "plugin acme.audit 1.0"}, none,
        none, "web on a: SIG_DEPLOY_START goes to plugin acme.audit 1.0"},
->>>>>>> fd1c694 (Announce foreign handlers before they run, and end one that runs for too long)
       {event::SignalFired{"SIG_DEPLOY_START", "web", "a", "acme.audit", 0.1}, none, none,
        "web on a: SIG_DEPLOY_START handled by acme.audit in 0.10 s"},
       {event::SignalFired{"SIG_DEPLOY_START", "web", "a", "acme.audit", 0.1, true}, none, none,
