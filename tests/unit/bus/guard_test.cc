@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "core/base/files.h"
 #include "tests/support/catch.h"
@@ -142,8 +143,10 @@ TEST_CASE("code that ends its thread ends the process while it is known who runs
     std::signal(SIGABRT, SIG_DFL);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    Stage stage;
-    emit_as_plugin(stage, [](Module&) { ::pthread_exit(nullptr); });
+    std::thread([] {
+      Stage stage;
+      emit_as_plugin(stage, [](Module&) { ::pthread_exit(nullptr); });
+    }).join();
     ::_exit(0);
   }
   int status = 0;
