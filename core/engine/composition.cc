@@ -228,8 +228,10 @@ protocol::StageRequest stage_request(const Deployment& deployment, const Request
   stage.release_id = deployment.release_id;
   stage.run_id = request.run_id;
   stage.link = link_of(settings.link());
-  for (const std::string& path : settings.shared_paths())
-    stage.shared.push_back(shared_kind(path, deployment.seeds));
+  if (settings.layout() == settings::Layout::releases) {
+    for (const std::string& path : settings.shared_paths())
+      stage.shared.push_back(shared_kind(path, deployment.seeds));
+  }
   stage.generated = generated_of(settings);
   set_limit(stage, settings.max_delete());
   return stage;

@@ -187,6 +187,11 @@ class Shared(porter.Case):
         self.assertEqual(sorted(os.listdir(live / "var/uploads")), ["first.txt", "second.txt"])
         self.assert_settled()
 
+    def test_in_place_nothing_is_made_for_shared_paths(self):
+        self.project(app="layout = inplace\n[shared]\npaths = var/uploads/\n")
+        self.deploy()
+        self.assertEqual(sorted(os.listdir(self.site())), [".porter", "file.txt"])
+
     def test_pruned_releases_leave_what_is_shared_alone(self):
         self.project(app="keep_releases = 2\n[shared]\npaths = data/\n")
         for number in range(5):
