@@ -71,6 +71,7 @@ protocol::SiteState to_wire(const SiteState& state, const protocol::SiteQuery& q
     out.pending_previous = state.pending->previous;
     out.pending_run = state.pending->run_id;
   }
+  out.leftovers = state.leftovers;
   out.locked = state.holder.has_value();
   if (state.holder) out.holder = to_wire(*state.holder);
   out.free_bytes = state.free_bytes;

@@ -92,6 +92,9 @@ struct SiteState {
   Drift drift;
   std::vector<SealedRelease> releases;  // oldest first; sealed and complete only
   std::optional<Pending> pending;
+  // Unfinished stages, temporary files, trash and undo steps of runs that ended early; prepare() removes them.
+  // While somebody holds the lock they may be that run's own.
+  std::uint64_t leftovers = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t free_inodes = 0;
   std::optional<Holder> holder;  // somebody else who holds the lock

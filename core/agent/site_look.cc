@@ -129,6 +129,7 @@ void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules
   const std::optional<Journal> journal = read_journal(site.porter);
   if (journal && journal->state == JournalState::begun && journal->id == state.current)
     state.pending = Pending{journal->id, journal->previous, journal->run_id};
+  state.leftovers = count_leftovers(site);
   if (state.current.empty()) return;
   const std::optional<sync::Seal> seal = site.seal(state.current);
   state.seal_damaged = !seal;

@@ -37,6 +37,8 @@ Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::Igno
 
 // What killed runs left behind; the lock is held.
 void settle_leftovers(const SiteFolders& site, const std::string& keep_release);
+// How many there are; changes nothing and needs no lock.
+std::uint64_t count_leftovers(const SiteFolders& site);
 
 // Layout inplace: what replaced files were kept for activations before the journal's one.
 void remove_old_undo(const SiteFolders& site);

@@ -12,13 +12,14 @@ bool temporary(const std::string& name) {
   return name.rfind("tmp-", 0) == 0;
 }
 
-void remove_temporary_files(const SiteFolders& site) {
+std::vector<std::string> temporary_files(const SiteFolders& site) {
+  std::vector<std::string> paths;
   for (const std::string folder : {"", "manifests"}) {
     for (const FolderEntry& entry : site.porter.list(folder)) {
-      if (temporary(entry.name))
-        site.porter.remove_all(folder.empty() ? entry.name : folder + "/" + entry.name);
+      if (temporary(entry.name)) paths.push_back(folder.empty() ? entry.name : folder + "/" + entry.name);
     }
   }
+  return paths;
 }
 
 // An activation that did not get as far as the live name never was. Nor was one whose revert got as far as
@@ -49,32 +50,53 @@ void remove_stages(const SiteFolders& site, const std::string& keep_release) {
   }
 }
 
+std::vector<std::string> empty_seals(const SiteFolders& site) {
+  std::vector<std::string> ids;
+  for (const FolderEntry& entry : site.porter.list("manifests")) {
+    if (is_release_id(entry.name) && !site.sealed(entry.name)) ids.push_back(entry.name);
+  }
+  return ids;
+}
+
 // Somebody removed a release's folder by hand: its seal stands for nothing.
 void remove_empty_seals(const SiteFolders& site) {
-  for (const FolderEntry& entry : site.porter.list("manifests")) {
-    if (is_release_id(entry.name) && !site.sealed(entry.name))
-      site.porter.remove_file("manifests/" + entry.name);
+  for (const std::string& id : empty_seals(site))
+    site.porter.remove_file("manifests/" + id);
+}
+
+std::vector<std::string> old_undo(const SiteFolders& site) {
+  const std::optional<Journal> journal = read_journal(site.porter);
+  std::vector<std::string> names;
+  for (const FolderEntry& entry : site.porter.list("undo")) {
+    if (!journal || journal->id != entry.name) names.push_back(entry.name);
   }
+  return names;
 }
 
 }  // namespace
 
 void remove_old_undo(const SiteFolders& site) {
-  const std::optional<Journal> journal = read_journal(site.porter);
-  for (const FolderEntry& entry : site.porter.list("undo")) {
-    if (!journal || journal->id != entry.name) site.remove_tree(".porter/undo/" + entry.name);
-  }
+  for (const std::string& name : old_undo(site))
+    site.remove_tree(".porter/undo/" + name);
 }
 
 void settle_leftovers(const SiteFolders& site, const std::string& keep_release) {
   reach("settle: begin");
-  remove_temporary_files(site);
+  for (const std::string& path : temporary_files(site))
+    site.porter.remove_all(path);
   settle_activation(site, keep_release);
   remove_stages(site, keep_release);
   remove_empty_seals(site);
   remove_old_undo(site);
   site.empty_trash();
   reach("settle: end");
+}
+
+std::uint64_t count_leftovers(const SiteFolders& site) {
+  const std::optional<Journal> journal = read_journal(site.porter);
+  const bool unsettled = journal && journal->state == JournalState::begun && journal->id != site.live();
+  return temporary_files(site).size() + site.marks().size() + empty_seals(site).size() +
+         old_undo(site).size() + site.porter.list("trash").size() + (unsettled ? 1 : 0);
 }
 
 }  // namespace porter::agent

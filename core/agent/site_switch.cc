@@ -137,7 +137,7 @@ void Site::activate(const std::string& id, const std::string& run_id, Unknown un
   const std::string live = site.live();
   if (live == id) return site.sync_folder(site.layout == Layout::releases ? "" : kPorter);
   // What is live stays good whatever its run did not get to say.
-  if (!live.empty() && site.layout == Layout::releases) site.unmark(live);
+  if (!live.empty()) site.unmark(live);
   Journal journal;
   journal.id = id;
   journal.previous = live;

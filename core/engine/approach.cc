@@ -148,6 +148,19 @@ void look(Walk& walk) {
   walk.throw_failures();
 }
 
+void tidy(Walk& walk) {
+  walk.each_module_on_host([&](HostRun& host, Deployment& one) {
+    if (one.to_do() || one.before.leftovers == 0 || one.before.locked) return;
+    try {
+      host.endpoint->lock(lock_request(one, walk.run));
+      host.endpoint->unlock(one.site());
+    } catch (const Error& error) {
+      if (error.code() != Code::locked) throw;  // whoever holds it has just done the same
+    }
+  });
+  walk.throw_failures();
+}
+
 void lock_all(Walk& walk) {
   const auto limit = base::Deadline::in(std::chrono::seconds(walk.run.request.lock_wait_seconds));
   std::map<const Deployment*, std::string> shown;

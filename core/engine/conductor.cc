@@ -27,6 +27,7 @@ class Conductor {
     confirm(walk_, "deploy to");
     connect_all(walk_);
     look(walk_);
+    if (!run_.request.dry_run) tidy(walk_);
     if (none_to_do()) return finish_unchanged();
     open_scopes();
     for (const auto& module : fleet().modules) {
@@ -57,6 +58,7 @@ class Conductor {
   ExitCode finish_unchanged() {
     if (run_.request.dry_run) return show_plan(walk_);
     if (!run_.request.plan_file.empty()) hold_to_plan(walk_);
+    forget_dead_runs();
     return end();
   }
 

@@ -28,6 +28,7 @@ class FakeHosts {
     std::string previous;  // live before the activation that is not committed
     std::string pending;   // that activation
     std::uint64_t drift = 0;
+    std::uint64_t leftovers = 0;
     std::optional<sync::Tree> tree;  // what compare() finds; else nothing at all
     protocol::StageRequest request;  // the last one
   };
@@ -243,6 +244,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     if (seal != site.sealed.end()) state.seal = seal->second;
     state.pending = site.pending;
     state.drift_changed = site.drift;
+    state.leftovers = site.leftovers;
     return state;
   }
 

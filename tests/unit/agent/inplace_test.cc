@@ -95,6 +95,20 @@ TEST_CASE("the first inplace deploy adopts files that are there and goes back to
   CHECK(list_folder(site.path()) == before);
 }
 
+TEST_CASE("an inplace activation that nobody committed leaves no mark behind the next one") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary, Adopt::no);
+  for (const auto& [id, wants] : {std::pair{"r1", kOld}, std::pair{"r2", kNew}}) {
+    Stage stage = site.begin_stage(id, "run");
+    fill(stage, wants);
+    stage.seal({});
+    site.activate(id, "run");
+  }
+  site.commit("r2", 1);
+  CHECK(site.look().leftovers == 0);
+  CHECK(fs::is_empty(site.path() + "/.porter/staging"));
+}
+
 TEST_CASE("unknown files are removed only when told so, and come back with a revert") {
   const TemporaryFolder temporary;
   Site site = prepared(temporary);

@@ -32,6 +32,25 @@ std::string site_path(const TemporaryFolder& folder) {
 
 }  // namespace
 
+TEST_CASE("what a run that ended early left is counted without the lock, and gone with the next one") {
+  const TemporaryFolder temporary;
+  const std::string path = site_path(temporary);
+  {
+    Site site = Site::open(path, Layout::releases);
+    REQUIRE_FALSE(site.prepare(options()));
+    send(site, "r1", kOne);
+    site.activate("r1", "run1");
+    site.commit("r1", 1);
+    CHECK(site.look().leftovers == 0);
+    Stage stage = site.begin_stage("r2", "run2");
+    base::write_file(path + "/.porter/tmp-1-0", "half a record");
+  }
+  Site next = Site::open(path, Layout::releases);
+  CHECK(next.look().leftovers == 2);
+  REQUIRE_FALSE(next.prepare(options()));
+  CHECK(next.look().leftovers == 0);
+}
+
 TEST_CASE("a first deploy makes the folder, the release and the link, and nothing else") {
   const TemporaryFolder temporary;
   const std::string path = site_path(temporary);

@@ -123,6 +123,14 @@ TEST_CASE("only the module that changed is deployed, and only where it is not th
     CHECK(fixture.outcomes() == Names{"lib on one: unchanged", "lib on two: deployed",
                                       "root on one: unchanged", "root on two: unchanged"});
   }
+  SECTION("what dead runs left on an unchanged host goes by its lock, and nothing is deployed") {
+    fixture.hosts.change("two", "/srv/lib", [](tests::FakeHosts::Site& site) { site.leftovers = 1; });
+    CHECK(fixture.deploy() == ExitCode::ok);
+    CHECK(fixture.outcomes() == Names{"lib on one: unchanged", "lib on two: unchanged",
+                                      "root on one: unchanged", "root on two: unchanged"});
+    CHECK(fixture.hosts.count("two unlock /srv/lib") == 1);
+    CHECK(fixture.hosts.count("stage /srv/lib") == 0);
+  }
   SECTION("an activation that a dead run left uncommitted is no unchanged one") {
     fixture.hosts.change("one", "/srv/lib",
                          [](tests::FakeHosts::Site& site) { site.pending = site.current; });
