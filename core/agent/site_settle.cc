@@ -1,6 +1,8 @@
 // What killed runs left behind, removed or undone by the next one that holds the lock.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
 #include "core/agent/site_parts.h"
@@ -24,11 +26,17 @@ std::vector<std::string> temporary_files(const SiteFolders& site) {
 
 // An activation that did not get as far as the live name never was. Nor was one whose revert got as far as
 // giving the name back.
-void settle_activation(const SiteFolders& site, const std::string& keep_release) {
-  const std::optional<Journal> journal = read_journal(site.porter);
+std::optional<Journal> half_activation(const SiteFolders& site) {
+  std::optional<Journal> journal = read_journal(site.porter);
   const std::string live = site.live();
-  if (!journal || journal->id == live) return;
-  if (journal->state == JournalState::committed && journal->previous != live) return;
+  if (!journal || journal->id == live) return std::nullopt;
+  if (journal->state == JournalState::committed && journal->previous != live) return std::nullopt;
+  return journal;
+}
+
+void settle_activation(const SiteFolders& site, const std::string& keep_release) {
+  const std::optional<Journal> journal = half_activation(site);
+  if (!journal) return;
   const bool inplace = site.layout == Layout::inplace;
   if (inplace)
     revert_inplace(site, *journal);
@@ -94,9 +102,14 @@ void settle_leftovers(const SiteFolders& site, const std::string& keep_release) 
 
 std::uint64_t count_leftovers(const SiteFolders& site) {
   const std::optional<Journal> journal = read_journal(site.porter);
-  const bool unsettled = journal && journal->state == JournalState::begun && journal->id != site.live();
-  return temporary_files(site).size() + site.marks().size() + empty_seals(site).size() +
-         old_undo(site).size() + site.porter.list("trash").size() + (unsettled ? 1 : 0);
+  const std::string live = site.live();
+  const std::vector<std::string> marks = site.marks();
+  // One that is live and not committed is pending, which is more than a leftover.
+  const bool pending = journal && journal->id == live && journal->state == JournalState::begun;
+  const auto left = std::count_if(marks.begin(), marks.end(),
+                                  [&](const std::string& id) { return !pending || id != live; });
+  return static_cast<std::uint64_t>(left) + temporary_files(site).size() + empty_seals(site).size() +
+         old_undo(site).size() + site.porter.list("trash").size() + (half_activation(site) ? 1 : 0);
 }
 
 }  // namespace porter::agent

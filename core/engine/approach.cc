@@ -76,17 +76,39 @@ bool changes_something(Action action) {
   return action == Action::deploy || action == Action::rollback;
 }
 
+// What killed runs left: holding the lock for a moment puts it right. A half-switched tree is not taken for
+// somebody's edits then, and a site where nothing is to be deployed is tidy, too. True when something was
+// done.
+bool tidy(const Walk& walk, HostRun& host, const Deployment& one) {
+  if (one.locked || one.before.leftovers == 0 || one.before.locked) return false;
+  try {
+    host.endpoint->lock(lock_request(one, walk.run));
+    host.endpoint->unlock(one.site());
+  } catch (const Error& error) {
+    if (error.code() != Code::locked) throw;  // whoever holds it has just done the same
+  }
+  return true;
+}
+
+void read_states(HostRun& host, const std::vector<Deployment*>& here) {
+  std::vector<protocol::SiteQuery> queries;
+  for (const Deployment* deployment : here)
+    queries.push_back(site_query(*deployment));
+  const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
+  for (std::size_t i = 0; i < here.size(); ++i)
+    here[i]->before = states.at(i);
+}
+
 void look_at(Walk& walk, HostRun& host) {
   const std::vector<Deployment*> here = walk.fleet.on(host);
   attempt(*here.front(), [&] {
-    std::vector<protocol::SiteQuery> queries;
-    for (const Deployment* deployment : here)
-      queries.push_back(site_query(*deployment));
-    const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
-    for (std::size_t i = 0; i < here.size(); ++i) {
-      here[i]->before = states.at(i);
-      if (changes_something(walk.run.request.action)) judge_deploy(walk, *here[i]);
-    }
+    read_states(host, here);
+    if (!changes_something(walk.run.request.action)) return;
+    const auto tidied = [&](const Deployment* one) { return tidy(walk, host, *one); };
+    if (!walk.run.request.dry_run && std::count_if(here.begin(), here.end(), tidied) > 0)
+      read_states(host, here);
+    for (Deployment* one : here)
+      judge_deploy(walk, *one);
   });
 }
 
@@ -145,19 +167,6 @@ void connect_all(Walk& walk) {
 
 void look(Walk& walk) {
   walk.each_host([&](HostRun& host) { look_at(walk, host); });
-  walk.throw_failures();
-}
-
-void tidy(Walk& walk) {
-  walk.each_module_on_host([&](HostRun& host, Deployment& one) {
-    if (one.to_do() || one.before.leftovers == 0 || one.before.locked) return;
-    try {
-      host.endpoint->lock(lock_request(one, walk.run));
-      host.endpoint->unlock(one.site());
-    } catch (const Error& error) {
-      if (error.code() != Code::locked) throw;  // whoever holds it has just done the same
-    }
-  });
   walk.throw_failures();
 }
 

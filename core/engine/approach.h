@@ -7,11 +7,10 @@
 namespace porter::engine {
 
 void connect_all(Walk& walk);
-// The state of every site, one exchange a host: into Deployment::before. Sites of others, of a later
+// The state of every site, one exchange a host: into Deployment::before. What killed runs left there is put
+// right before it is judged, unless only a plan is wanted. Sites of others, of a later
 // porter-admin, and frozen ones are refused as the request wants it.
 void look(Walk& walk);
-// What killed runs left on sites where nothing is to be deployed: holding the lock for a moment removes it.
-void tidy(Walk& walk);
 // Locks the sites that something is to be done to. While one is busy all are let go, its holder is shown, and
 // it is tried again until Request::lock_wait_seconds are over; the sites are then looked at anew.
 void lock_all(Walk& walk);

@@ -27,7 +27,6 @@ class Conductor {
     confirm(walk_, "deploy to");
     connect_all(walk_);
     look(walk_);
-    if (!run_.request.dry_run) tidy(walk_);
     if (none_to_do()) return finish_unchanged();
     open_scopes();
     for (const auto& module : fleet().modules) {

@@ -131,6 +131,21 @@ TEST_CASE("only the module that changed is deployed, and only where it is not th
     CHECK(fixture.hosts.count("two unlock /srv/lib") == 1);
     CHECK(fixture.hosts.count("stage /srv/lib") == 0);
   }
+  SECTION("a tree that a dead run left half switched is judged when it is put right") {
+    fixture.hosts.change("two", "/srv/lib", [](tests::FakeHosts::Site& site) {
+      site.leftovers = 1;
+      site.drift = 1;
+    });
+    fixture.hosts.when("two unlock /srv/lib", [&] {
+      fixture.hosts.change("two", "/srv/lib", [](tests::FakeHosts::Site& site) {
+        site.leftovers = 0;
+        site.drift = 0;
+      });
+    });
+    CHECK(fixture.deploy() == ExitCode::ok);
+    CHECK(fixture.outcomes() == Names{"lib on one: unchanged", "lib on two: unchanged",
+                                      "root on one: unchanged", "root on two: unchanged"});
+  }
   SECTION("an activation that a dead run left uncommitted is no unchanged one") {
     fixture.hosts.change("one", "/srv/lib",
                          [](tests::FakeHosts::Site& site) { site.pending = site.current; });
