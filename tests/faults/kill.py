@@ -40,7 +40,7 @@ PUSH = [Attack("session", "far", "far", side="far", pattern="mktemp")]
 # For strace every open counts: it cannot tell those that create.
 STRACE = ("openat write pwrite64 writev sendto renameat renameat2 rename mkdir mkdirat unlink unlinkat rmdir symlinkat linkat "
           "fsync fdatasync syncfs ftruncate chmod fchmod fchmodat utimensat copy_file_range ioctl fcntl flock").split()
-SWITCHES = {"rename", "renameat", "renameat2", "symlinkat", "linkat"}  # a sample holds all of these
+SWITCHES = {"rename", "renameat", "renameat2", "symlinkat", "linkat"}
 
 WHAT = """A kill is a SIGKILL right before a system call that changes something (tracer.py; opens only when they create or
 truncate, fcntl only for locks, ioctl only for clones). Calls are numbered over all threads of the attacked processes
@@ -210,7 +210,8 @@ class Campaign:
         self.all += tally
         return tally
 
-    def traced(self, scenario, attack, sample):
+    def traced(self, scenario, attack, sample=None, all_switches=False):
+        """Every call, or a sample of them with all renames and links when asked for."""
         runner = Runner(scenario, self.hook, Tally())
         try:
             calls = runner.calls_of(attack)
@@ -219,7 +220,7 @@ class Campaign:
         if self.long:
             numbers = iter(range(1, 100000))
         else:
-            switches = [number for number, call in enumerate(calls, 1) if call in SWITCHES]
+            switches = [number for number, call in enumerate(calls, 1) if call in SWITCHES and all_switches]
             rest = [number for number in range(1, len(calls) + 1) if number not in switches]
             numbers = sorted(switches + self.random.sample(rest, min(sample, len(rest))))
         tally = self.sweep(scenario, "%s of %d" % (attack.name, len(calls)),
@@ -248,18 +249,20 @@ class Campaign:
 
 def quick(campaign):
     for scenario in ("releases", "inplace", "releases-unhealthy", "inplace-unhealthy"):
+        healthy = not SCENARIOS[scenario][1]
         for attack in attacks_of(scenario):
-            campaign.traced(scenario, attack, 10 if attack.name == "agent" else 4)
+            agent_too = attack.name in ("agent", "both")
+            campaign.traced(scenario, attack, 12 if agent_too else 4, all_switches=agent_too and healthy)
         campaign.at_random(scenario, 8)
     for attack in attacks_of("releases-ssh"):
-        campaign.traced("releases-ssh", attack, 3)
+        campaign.traced("releases-ssh", attack, 4)
     campaign.stracing("releases", ["renameat", "symlinkat"], range(1, 40))
 
 
 def long(campaign):
     for scenario in SCENARIOS:
         for attack in attacks_of(scenario):
-            campaign.traced(scenario, attack, None)
+            campaign.traced(scenario, attack)
         campaign.at_random(scenario, 60)
     for scenario in ("releases", "inplace"):
         campaign.stracing(scenario, STRACE, range(1, 100000))
