@@ -1,6 +1,7 @@
 #include "core/agent/lock.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,6 +27,18 @@ struct flock whole_file(short type) {
 UniqueFd open_lock_file(const Beneath& porter) {
   UniqueFd fd(::openat(porter.descriptor(), kName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) throw base::system_error(porter.label(kName), errno);
+  return fd;
+}
+
+// The folder itself, which nobody can replace while its files come and go. Nothing: somebody else has it. An
+// invalid descriptor: this file system locks files only (NFS).
+std::optional<UniqueFd> lock_folder(const Beneath& porter) {
+  UniqueFd fd(::openat(porter.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw base::system_error(porter.label(), errno);
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return std::nullopt;
+    if (errno != EINTR) return UniqueFd();
+  }
   return fd;
 }
 
@@ -58,11 +71,19 @@ Holder read_note(int fd) {
 }  // namespace
 
 std::optional<Holder> Lock::try_take(const Beneath& porter, const Holder& self) {
+  if (!held()) {
+    std::optional<UniqueFd> folder = lock_folder(porter);
+    if (!folder) return lock_holder(porter).value_or(Holder());
+    folder_ = std::move(*folder);
+  }
   while (!fd_ || !same_file(porter, fd_.get())) {
     UniqueFd fd = open_lock_file(porter);
     struct flock range = whole_file(F_WRLCK);
     if (::fcntl(fd.get(), F_OFD_SETLK, &range) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return read_note(fd.get());
+      if (errno == EAGAIN || errno == EACCES) {
+        release();
+        return read_note(fd.get());
+      }
       if (errno == EINTR) continue;
       throw base::system_error(porter.label(kName), errno);
     }

@@ -1,9 +1,11 @@
 #pragma once
-// The lock of a site: a kernel lock on `.porter/lock` that belongs to one open file description of this
-// process. It ends with the process, so there is nothing to unlock and no stale lock; the file is never
-// deleted. Open file description locks (fcntl F_OFD_SETLK) rather than flock(2), because they can be asked
-// about without being taken: looking at a site never disturbs a deploy that begins at the same moment.
-// One thread at a time.
+// The lock of a site: two kernel locks that belong to open file descriptions of this process. They end with
+// the process, so there is nothing to unlock and no stale lock.
+//   .porter        flock(2) on the folder: it keeps others out, even when somebody deletes the lock file
+//   .porter/lock   an open file description lock (fcntl F_OFD_SETLK) and a note of the holder: it can be asked
+//                  about without being taken, so looking at a site never disturbs a deploy that begins at the
+//                  same moment. We never delete it.
+// Where a file system cannot lock folders (NFS), the file alone has to do. One thread at a time.
 
 #include <optional>
 #include <string>
@@ -28,9 +30,13 @@ class Lock {
   std::optional<Holder> try_take(const Beneath& porter, const Holder& self);
   bool held() const { return fd_.valid(); }
   // For hosts that are locked together and let go together; otherwise the end of the process does it.
-  void release() { fd_.reset(); }
+  void release() {
+    fd_.reset();
+    folder_.reset();
+  }
 
  private:
+  base::UniqueFd folder_;
   base::UniqueFd fd_;
 };
 

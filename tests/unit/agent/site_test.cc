@@ -442,4 +442,18 @@ TEST_CASE("two processes contend for a site: one gets it, the other sees who") {
   CHECK_FALSE(site.look().holder);
 }
 
+TEST_CASE("a lock file that somebody deletes lets nobody in, and the site still locks the next time") {
+  const TemporaryFolder temporary;
+  const std::string path = site_path(temporary);
+  {
+    Site site = Site::open(path, Layout::releases);
+    REQUIRE_FALSE(site.prepare(options()));
+    fs::remove(fs::path(path) / ".porter/lock");
+    CHECK(Site::open(path, Layout::releases).prepare(options()));
+  }
+  Site after = Site::open(path, Layout::releases);
+  CHECK_FALSE(after.prepare(options()));
+  CHECK(Site::open(path, Layout::releases).look().holder->who == "ada");
+}
+
 }  // namespace porter::agent
