@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/agent/space.h"
 #include "core/base/error.h"
 #include "core/sync/compare.h"
 
@@ -165,9 +166,19 @@ void StageCommand::files_to_come(protocol::FilesToCome more) {
   mark(more.delta, Fate::delta);
   deltas_.insert(deltas_.end(), more.delta.begin(), more.delta.end());
   if (!more.last) return;
+  check_room_for_all();
   at_.stage->make_folders();
   if (!deltas_.empty()) signatures_ = std::thread([this] { make_signatures(); });
   take_local();
+}
+
+void StageCommand::check_room_for_all() const {
+  std::vector<bool> sent;
+  for (const Fate fate : fates_)
+    sent.push_back(fate != Fate::local);
+  const Space space = space_at(at_.site.path());
+  const Need need = need_of(at_.stage->wanted(), sent, at_.site.layout(), to_take(begin_.request.link), space);
+  check_room(need, space, at_.site.path());
 }
 
 void StageCommand::take_local() {

@@ -35,7 +35,8 @@ class StageCommand {
   void send_base(const std::string& encoded_digests);
   // A further piece of the wanted tree; with the last one the release folder is made.
   void wanted_piece(const protocol::Piece& piece);
-  // The last one makes folders, takes what is there already, and starts the signatures.
+  // The last one makes folders, takes what is there already, and starts the signatures. Throws Error(no_space)
+  // before that when all of it will not fit.
   void files_to_come(protocol::FilesToCome more);
   void batch(const protocol::Batch& batch);
   void content(const protocol::ContentPiece& piece);
@@ -54,6 +55,7 @@ class StageCommand {
   const std::string& path(protocol::FileNumber number) const;
   void number_files();
   void check_coming(protocol::FileNumber number) const;
+  void check_room_for_all() const;
   void take_local();
   void make_signatures();
   void make_signature(protocol::FileNumber number);

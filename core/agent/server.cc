@@ -13,6 +13,7 @@
 #include "core/agent/server_facts.h"
 #include "core/agent/server_input.h"
 #include "core/agent/server_output.h"
+#include "core/agent/space.h"
 #include "core/base/error.h"
 #include "core/protocol/conversation.h"
 
@@ -30,6 +31,15 @@ constexpr int kExitLost = 2;
 constexpr int kExitProtocol = 3;
 constexpr std::size_t kDigestLimit = 256U << 20U;
 constexpr std::size_t kNumbersInOneMessage = 32768;
+
+// The path that a command is about; "" when it is about none.
+template <class Message>
+std::string place_of(const Message& message) {
+  if constexpr (requires { message.request.site; }) return message.request.site;
+  if constexpr (requires { std::string(message.site); }) return message.site;
+  if constexpr (requires { std::string(message.path); }) return message.path;
+  return "";
+}
 
 // Says "I live" while a command works.
 class Pulse {
@@ -88,13 +98,18 @@ class Server {
     try {
       command();
     } catch (const Error& error) {
-      output_.send(protocol::to_failure(error));
+      output_.send(failure(error));
     }
+  }
+
+  protocol::Failure failure(const Error& error) const {
+    return protocol::to_failure(with_space_hint(error, place_));
   }
 
   template <class Message>
   void simple(const Frame& frame, void (Server::*command)(const Message&)) {
     const Message message = protocol::expect<Message>(frame);
+    place_ = place_of(message);
     answer([&] { (this->*command)(message); });
   }
 
@@ -189,6 +204,7 @@ class Server {
   // What follows these is taken to its end even when the beginning failed: the answer comes then.
   void stage_begin(const protocol::StageBegin& ask) {
     later_ = std::nullopt;
+    place_ = place_of(ask);
     keep_error([&] { stage_.emplace(output_, sites_.open(ask.request.site), ask, lost_); });
     state_ = State::digests;
   }
@@ -200,6 +216,7 @@ class Server {
   void digests(const protocol::FolderDigests& message);
   void write_begin(const protocol::WriteBegin& ask) {
     later_ = std::nullopt;
+    place_ = place_of(ask);
     keep_error([&] { write_.emplace(ask.path, ask.mode); });
     state_ = State::writing;
   }
@@ -218,6 +235,7 @@ class Server {
   base::CancelToken lost_;
   State state_ = State::greeting;
   std::optional<Error> later_;
+  std::string place_;  // what the command at hand is about
   Sites sites_;
   std::optional<StageCommand> stage_;
   std::optional<protocol::SiteQuery> compare_;
@@ -314,9 +332,10 @@ void Server::stage_part(const Frame& frame) {
   try {
     stage_content(frame);
   } catch (const Error& error) {
+    const protocol::Failure told = failure(error);  // of the disk as it is before the stage is given up
     stage_.reset();
     state_ = State::spoilt;
-    output_.send(protocol::to_failure(error));
+    output_.send(told);
   }
 }
 

@@ -1,12 +1,12 @@
 // What a site is like, found out without changing anything.
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
 #include "core/agent/site_parts.h"
+#include "core/agent/space.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -31,19 +31,6 @@ void check_private(const Beneath& root, const struct stat& info) {
     throw Error(Code::refused, fmt::format("{}: others may write to it (mode {:04o})", subject,
                                            static_cast<unsigned>(info.st_mode & 07777U)))
         .hint(fmt::format("chmod 700 {}", base::quote_shell(subject)));
-}
-
-// The first few bytes of free space on the file system of `path`, or of the nearest folder above that exists.
-void measure_space(std::string path, SiteState& state) {
-  struct statvfs info {};
-  while (::statvfs(path.c_str(), &info) != 0) {
-    if (path == "/" || (errno != ENOENT && errno != EACCES)) return;
-    const std::size_t slash = path.rfind('/');
-    path = slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-  }
-  state.free_bytes = static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
-  // Some file systems (btrfs) have no fixed number of inodes and report none.
-  state.free_inodes = info.f_files == 0 ? UINT64_MAX : info.f_favail;
 }
 
 // Compares one folder's entries with the disk.
@@ -185,7 +172,9 @@ Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::Igno
 SiteState Site::look(CheckDrift drift) const {
   SiteState state;
   state.layout = parts_->layout;
-  measure_space(parts_->path, state);
+  const Space space = space_at(parts_->path);
+  state.free_bytes = space.free_bytes;
+  state.free_inodes = space.free_inodes;
   std::optional<Beneath> root = Beneath::try_open(parts_->path);
   if (!root) return state;
   const std::optional<Format> format = check_format(*root, parts_->layout);
