@@ -148,8 +148,10 @@ class Server {
   void stage_content(const Frame& frame);
 
   void look(const protocol::Look& ask) {
-    for (const protocol::SiteQuery& query : ask.sites)
+    for (const protocol::SiteQuery& query : ask.sites) {
+      place_ = query.path;
       output_.send(protocol::Looked{Sites::look(query)});
+    }
   }
   void lock(const protocol::LockSite& ask) {
     sites_.lock(ask.request);

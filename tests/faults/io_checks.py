@@ -54,7 +54,7 @@ def verdict(site, known):
 def lock_is_held(site):
     """Asks the kernel about the site's lock; takes nothing."""
     try:
-        fd = os.open(site / ".porter/lock", os.O_RDWR)
+        fd = os.open(site / ".porter/lock", os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
