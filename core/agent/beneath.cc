@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -321,7 +322,7 @@ void Beneath::keep_copy(std::string_view from, std::string_view to) const {
   const UniqueFd old = open_file(from);
   const std::string temporary = in_folder(split_path(to).folder, temporary_name());
   const UniqueFd copy = create_file(temporary);
-  clone_content(old.get(), copy.get());
+  base::clone_content(old.get(), copy.get());
   struct stat info {};
   if (::fstat(old.get(), &info) != 0) fail(from, errno);
   if (::fchmod(copy.get(), info.st_mode & 07777U) != 0) fail(to, errno);

@@ -121,13 +121,6 @@ int open_beneath(int folder, const std::string& path, int flags, mode_t mode = 0
 enum class Resolver : std::uint8_t { automatic, components };
 void use_resolver(Resolver resolver);
 
-// Fills the new, empty `to` with all of `from`: shared blocks where the file system can (FICLONE), else a
-// copy within the kernel, else by reading and writing. Throws Error(io).
-void clone_content(int from, int to);
-// One of the two alone: share_content() throws Error(refused) where the file system cannot.
-void share_content(int from, int to);
-void copy_content(int from, int to);
-
 std::int64_t mtime_ns(const struct stat& info);
 std::int64_t ctime_ns(const struct stat& info);
 struct timespec to_timespec(std::int64_t ns);

@@ -9,6 +9,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -82,9 +83,9 @@ class Cloner {
   }
 
   void fill(int from, int to) const {
-    if (parts_.take == Take::reflink) return share_content(from, to);
-    if (parts_.take == Take::copy) return copy_content(from, to);
-    clone_content(from, to);
+    if (parts_.take == Take::reflink) return base::share_content(from, to);
+    if (parts_.take == Take::copy) return base::copy_content(from, to);
+    base::clone_content(from, to);
   }
 
   // A second name for the live release's own file, when asked for and when it is right as it is. Its ctime

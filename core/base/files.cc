@@ -18,11 +18,6 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
-void sync_folder(const std::filesystem::path& folder) {
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) throw_errno(folder.string());
-}
-
 // Build tools leave read-only folders behind, whose entries nobody but root can remove.
 void open_folders(const std::filesystem::path& path) {
   struct stat status {};
@@ -63,6 +58,11 @@ void write_file(const std::filesystem::path& file, std::string_view content, mod
     throw;
   }
   if (durable == Durable::yes) sync_folder(folder_of(file));
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) throw_errno(folder.string());
 }
 
 void make_folders(const std::filesystem::path& folder, mode_t mode) {

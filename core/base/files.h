@@ -19,6 +19,9 @@ enum class Durable { no, yes };
 void write_file(const std::filesystem::path& file, std::string_view content, mode_t mode = 0644,
                 Durable durable = Durable::no);
 
+// The names in the folder are on disk when it returns.
+void sync_folder(const std::filesystem::path& folder);
+
 void make_folders(const std::filesystem::path& folder, mode_t mode = 0755);
 
 // Removes a file or a folder with all that is in it, also folders of ours without write permission; symlinks

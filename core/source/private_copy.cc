@@ -2,17 +2,14 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
-#include <span>
 
+#include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
@@ -40,32 +37,13 @@ void keep_times(const std::filesystem::path& path, const struct stat& like) {
   if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) fail(path);
 }
 
-// Shares the blocks where the file system can, else lets the kernel copy, else copies by hand.
-void copy_content(int from, int to, const base::CancelToken& cancel) {
-  if (::ioctl(to, FICLONE, from) == 0) return;
-  constexpr std::size_t kPiece = std::size_t{16} << 20U;
-  for (;;) {
-    cancel.check();
-    const ssize_t copied = ::copy_file_range(from, nullptr, to, nullptr, kPiece, 0);
-    if (copied == 0) return;
-    if (copied < 0 && errno == EINTR) continue;
-    if (copied < 0) break;
-  }
-  if (errno == ENOSPC || errno == EDQUOT || errno == EIO) base::throw_errno("copying");
-  std::array<std::byte, 65536> buffer;
-  while (const std::size_t got = base::read_some(from, buffer)) {
-    cancel.check();
-    base::write_all(to, std::span(buffer).first(got));
-  }
-}
-
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, const struct stat& status,
                const base::CancelToken& cancel) {
   const base::UniqueFd in(::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!in) fail(from);
   const base::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out) fail(to);
-  base::while_doing("copying " + from.string(), [&] { copy_content(in.get(), out.get(), cancel); });
+  base::while_doing("copying " + from.string(), [&] { base::clone_content(in.get(), out.get(), &cancel); });
   if (::fchmod(out.get(), status.st_mode & 07777) != 0) fail(to);
   keep_times(to, status);
 }

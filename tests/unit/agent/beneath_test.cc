@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/agent/record.h"
+#include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "tests/support/catch.h"
@@ -98,7 +99,7 @@ TEST_CASE("cloned content is the same, also for an empty file") {
     const base::UniqueFd from = root.create_file("from");
     base::write_all(from.get(), content);
     const base::UniqueFd to = root.create_file("to");
-    clone_content(from.get(), to.get());
+    base::clone_content(from.get(), to.get());
     CHECK(root.read_small("to", 10'000'000) == content);
     root.remove_file("from");
     root.remove_file("to");
