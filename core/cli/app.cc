@@ -13,6 +13,7 @@
 #include "core/cli/trust.h"
 #include "core/cli/worker.h"
 #include "core/engine/plugin_catalog.h"
+#include "core/engine/unfinished_runs.h"
 #include "core/settings/project_files.h"
 
 namespace porter::cli {
@@ -44,8 +45,7 @@ std::vector<PluginArgument> plugin_arguments(const std::vector<std::string>& arg
   return found;
 }
 
-ExitCode supervise_command(Invocation& invocation, const base::World& world) {
-  invocation.request.run_id = engine::make_run_id();
+ExitCode supervise_command(const Invocation& invocation, const base::World& world) {
   const std::unique_ptr<View> view = make_view(world, invocation.format, invocation.detail);
   return supervise(world, invocation.request, *view, invocation.detail);
 }
@@ -53,6 +53,12 @@ ExitCode supervise_command(Invocation& invocation, const base::World& world) {
 ExitCode dispatch(Invocation& invocation, const base::World& world) {
   switch (invocation.command) {
     case Command::supervised:
+      invocation.request.run_id = engine::make_run_id();
+      return supervise_command(invocation, world);
+    case Command::resume:
+      if (invocation.request.run_id.empty()) return list_runs(invocation, world);
+      engine::require_unfinished(world.state_folder(), invocation.request.run_id);
+      invocation.request.action = engine::Action::resume;
       return supervise_command(invocation, world);
     case Command::create_project:
       create_project(invocation.name, world);

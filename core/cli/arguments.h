@@ -19,12 +19,13 @@ struct PluginArgument {
   std::string help;
 };
 
-// supervised: what the worker does, as Request::action says.
-enum class Command { none, supervised, create_project, plugins, hosts, hosts_trust, explain };
+// supervised: what the worker does, as Request::action says. resume: with Request::run_id the same, else a
+// list.
+enum class Command { none, supervised, resume, create_project, plugins, hosts, hosts_trust, explain };
 
 struct Invocation {
   Command command = Command::none;
-  engine::Request request;  // of a supervised one
+  engine::Request request;  // of a supervised one, and of resume
   std::string name;         // create-project NAME, plugins NAME, hosts trust NAME, explain KEY
   Format format = Format::people;
   Detail detail = Detail::normal;

@@ -25,6 +25,7 @@ Flags::Flags(CLI::App& app, const std::vector<PluginArgument>& plugins) : app_(a
   add_deploy(plugins);
   add_plan();
   add_rollback();
+  add_resume();
   add_looks();
   add_freeze();
   add_run();
@@ -130,6 +131,14 @@ void Flags::add_rollback() {
   rollback->add_option("-m,--message", out_.request.message, "why, for the history");
   add_handlers(rollback);
   add_lock_wait(rollback);
+}
+
+void Flags::add_resume() {
+  CLI::App* resume = command(
+      "resume", "go on with a run that ended early, with the very source it began with", Command::resume);
+  resume->add_option("run", out_.request.run_id, "which run (default: list them)");
+  resume->add_flag("--yes", out_.request.yes, "confirm everything beforehand");
+  add_talk(resume);
 }
 
 void Flags::add_looks() {

@@ -36,6 +36,7 @@ class Flags {
   void add_deploy(const std::vector<PluginArgument>& plugins);
   void add_plan();
   void add_rollback();
+  void add_resume();
   void add_looks();
   void add_freeze();
   void add_run();

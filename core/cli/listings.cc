@@ -8,6 +8,7 @@
 #include "core/base/text.h"
 #include "core/cli/load_project.h"
 #include "core/engine/plugin_catalog.h"
+#include "core/engine/unfinished_runs.h"
 #include "core/plugin/doorway.h"
 #include "core/settings/explain.h"
 
@@ -105,6 +106,26 @@ base::ExitCode list_plugins(const Invocation& invocation, const base::World& wor
   if (invocation.format == Format::json) *world.out << list.dump(2) << '\n';
   const bool refused = !invocation.name.empty() && !rows.front().problem.empty();
   return refused ? base::ExitCode::plugin_refused : base::ExitCode::ok;
+}
+
+base::ExitCode list_runs(const Invocation& invocation, const base::World& world) {
+  const std::vector<engine::UnfinishedRun> runs = engine::unfinished_runs(world.state_folder());
+  if (invocation.format == Format::json) {
+    ordered_json list = ordered_json::array();
+    for (const engine::UnfinishedRun& run : runs)
+      list.push_back({{"run", run.id},
+                      {"started", run.started},
+                      {"user", run.who},
+                      {"command", run.command},
+                      {"state", run.state}});
+    *world.out << list.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+    return base::ExitCode::ok;
+  }
+  for (const engine::UnfinishedRun& run : runs)
+    *world.out << fmt::format("{}  {}  {}  {}  {}\n", run.id, run.started, base::printable(run.who),
+                              base::printable(run.command), base::printable(run.state));
+  if (runs.empty() && invocation.detail != Detail::quiet) *world.err << "no run is unfinished\n";
+  return base::ExitCode::ok;
 }
 
 base::ExitCode list_hosts(const Invocation& invocation, const base::World& world) {

@@ -1,5 +1,6 @@
 #pragma once
-// Commands that only show something: plugins, hosts, explain. Nothing is loaded and no host is contacted.
+// Commands that only show something: plugins, hosts, unfinished runs, explain. Nothing is loaded and no host
+// is contacted.
 
 #include "core/base/exit_code.h"
 #include "core/base/world.h"
@@ -10,6 +11,8 @@ namespace porter::cli {
 // All plugins on the search path, or one with its options and arguments. A plugin that would be refused is
 // listed with the reason; naming it gives plugin_refused.
 base::ExitCode list_plugins(const Invocation& invocation, const base::World& world);
+// The runs of this user that did not end well, oldest first; ok also when there are none.
+base::ExitCode list_runs(const Invocation& invocation, const base::World& world);
 base::ExitCode list_hosts(const Invocation& invocation, const base::World& world);
 base::ExitCode explain(const Invocation& invocation, const base::World& world);
 

@@ -20,7 +20,7 @@ namespace {
 void make_private(const std::filesystem::path& file) {
   base::make_folders(file.parent_path(), 0700);
   if (::chmod(file.parent_path().c_str(), 0700) != 0) base::throw_errno(file.parent_path().string());
-  const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) base::throw_errno(file.string());
 }
 

@@ -17,7 +17,7 @@ namespace porter::cli {
 
 class LogFile : public event::Sink {
  public:
-  // Throws base::Error(io) when the file cannot be made.
+  // A resumed run goes on in its log. Throws base::Error(io) when the file cannot be made.
   LogFile(const base::World& world, const std::string& run_id);
   ~LogFile() override;
 

@@ -9,6 +9,7 @@
 #include "core/base/text.h"
 #include "core/engine/composition.h"
 #include "core/engine/connect.h"
+#include "core/engine/resume.h"
 
 namespace porter::engine {
 namespace {
@@ -17,10 +18,12 @@ using base::Code;
 using base::Error;
 using std::chrono::milliseconds;
 
-bool is_unchanged(const Deployment& deployment) {
+// What this very run brought there before it was interrupted is not brought again, even if it is forced.
+bool is_unchanged(const Deployment& deployment, const std::string& run_id) {
   const protocol::SiteState& site = deployment.before;
+  const bool forced = deployment.module->forced && site.seal.run_id != run_id;
   return !site.current.empty() && site.seal.skip_key == deployment.skip_key && !site.drifted() &&
-         !site.seal_damaged && site.pending.empty() && !deployment.module->forced;
+         !site.seal_damaged && site.pending.empty() && !forced;
 }
 
 std::string place(const Deployment& deployment) {
@@ -68,7 +71,8 @@ void judge_deploy(const Walk& walk, Deployment& deployment) {
   if (walk.run.request.action == Action::rollback) return;
   refuse_frozen(walk, deployment);
   judge_drift(walk, deployment);
-  if (is_unchanged(deployment)) deployment.state = State::unchanged;
+  if (is_unchanged(deployment, walk.run.request.run_id)) deployment.state = State::unchanged;
+  if (walk.run.resumes && deployment.to_do()) check_not_stale(walk, deployment);
 }
 
 // Actions that only look take what they find.

@@ -170,7 +170,7 @@ std::string skip_key(const Deployment& deployment, const std::string& config) {
   // Every part is preceded by its length, so that no two lists of parts read alike.
   const auto add = [&](std::string_view part) { hash.update(fmt::format("{}:", part.size())).update(part); };
   add("porter skip key 1");
-  add(base::to_hex(deployment.composed->tree.root_digest()));
+  add(base::to_hex(deployment.source_root));
   add(config);
   add(deployment.module->handlers_key);
   add(base::to_hex(deployment.settings->digest()));
@@ -189,6 +189,12 @@ protocol::SiteQuery site_query(const Deployment& deployment) {
   return query;
 }
 
+protocol::LockNote lock_note(const Run& run, const std::string& what) {
+  const std::string who = Run::user();
+  const std::size_t at = who.rfind('@');
+  return {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started), what};
+}
+
 protocol::LockRequest lock_request(const Deployment& deployment, const Run& run) {
   protocol::LockRequest lock;
   lock.site = deployment.site();
@@ -196,11 +202,9 @@ protocol::LockRequest lock_request(const Deployment& deployment, const Run& run)
   lock.adoption = run.request.adopt ? protocol::Adoption::adopt : protocol::Adoption::refuse;
   const bool durable = deployment.settings->durability() == settings::Durability::full;
   lock.durability = durable ? protocol::Durability::full : protocol::Durability::none;
-  const std::string who = Run::user();
-  const std::size_t at = who.rfind('@');
   if (run.request.action == Action::deploy) lock.config = run.request.config;
-  lock.note = {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started),
-               reason_of(deployment, run.request)};
+  if (is_sealed_at(deployment, deployment.before)) lock.keep_release = deployment.release_id;
+  lock.note = lock_note(run, reason_of(deployment, run.request));
   return lock;
 }
 

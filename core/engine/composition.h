@@ -45,6 +45,8 @@ sync::Composed compose_nothing();
 std::string skip_key(const Deployment& deployment, const std::string& config);
 
 protocol::SiteQuery site_query(const Deployment& deployment);
+// Who locks, for those who find it locked.
+protocol::LockNote lock_note(const Run& run, const std::string& what);
 protocol::LockRequest lock_request(const Deployment& deployment, const Run& run);
 protocol::SealHeader seal_header(const Deployment& deployment, const Run& run);
 protocol::StageRequest stage_request(const Deployment& deployment, const Request& request);

@@ -5,10 +5,13 @@
 #include "core/engine/activation.h"
 #include "core/engine/approach.h"
 #include "core/engine/composition.h"
+#include "core/engine/keep.h"
 #include "core/engine/live_module.h"
 #include "core/engine/outcome.h"
 #include "core/engine/plan_file.h"
+#include "core/engine/resume.h"
 #include "core/engine/show_plan.h"
+#include "core/engine/unfinished_runs.h"
 #include "core/engine/walk.h"
 #include "core/engine/way_back.h"
 
@@ -21,16 +24,28 @@ using base::ExitCode;
 class Conductor {
  public:
   explicit Conductor(Run& run) : run_(run), walk_(run) {}
+  Conductor(Run& run, RunFolder folder) : Conductor(run) { walk_.folder.emplace(std::move(folder)); }
 
   ExitCode deploy() {
-    walk_.fleet = prepare_fleet(run_);
+    const ExitCode code = walk_to_end();
+    if (run_.request.dry_run) return code;
+    // What was begun and is not whole is kept for a resume.
+    if (walk_.folder && (code == ExitCode::ok || walk_.folder->is_committed())) walk_.folder->remove();
+    if (code == ExitCode::ok) forget_dead_runs();
+    return code;
+  }
+
+ private:
+  ExitCode walk_to_end() {
+    walk_.fleet = run_.resumes ? prepare_again(run_, *walk_.folder) : prepare_fleet(run_);
     confirm(walk_, "deploy to");
     connect_all(walk_);
     look(walk_);
     if (none_to_do()) return finish_unchanged();
+    if (run_.resumes) renew_release_ids(walk_);
     open_scopes();
     for (const auto& module : fleet().modules) {
-      if (to_do(*module)) build_module(run_, fleet(), *module);
+      if (to_do(*module) && !run_.resumes) build_module(run_, fleet(), *module);
     }
     if (run_.request.dry_run) return show_plan(walk_);
     lock_all(walk_);
@@ -39,14 +54,13 @@ class Conductor {
       look(walk_);  // again, now that nobody else changes it
       hold_to_plan(walk_);
     }
-    walk_.journal.emplace(run_.around.world.state_folder(), run_.request.run_id);
-    const ExitCode code = stage_and_activate();
-    if (nothing_open()) walk_.journal->close();
-    if (code == ExitCode::ok) forget_dead_runs();
-    return code;
+    if (run_.resumes)
+      keep_more(walk_);
+    else
+      keep_run(walk_);
+    return stage_and_activate();
   }
 
- private:
   Fleet& fleet() { return walk_.fleet; }
 
   bool none_to_do() {
@@ -147,21 +161,12 @@ class Conductor {
     return walk_.any_failed() ? ExitCode::some_hosts_failed : ExitCode::ok;
   }
 
-  // Nothing is left that a settler would have to put back.
-  bool nothing_open() {
-    return std::none_of(fleet().deployments.begin(), fleet().deployments.end(), [](const auto& one) {
-      return one->state == State::undo_failed || one->state == State::activating ||
-             one->state == State::active;
-    });
-  }
-
-  // Runs whose supervisor and worker both died left their journals; a deploy that went over the same places
-  // has put all of that right.
+  // Runs that ended early left their folders; a deploy that went over the same places has put all that right.
   void forget_dead_runs() {
-    std::vector<JournalEntry> places;
+    std::vector<Place> places;
     for (const auto& one : fleet().deployments)
-      places.push_back({Step::done, one->module_name(), one->host_name(), one->site(), ""});
-    Journal::forget_dead(run_.around.world.state_folder(), places);
+      places.push_back(place_of(*one, run_));
+    forget_covered_runs(run_.around.world.state_folder(), places);
   }
 
   Run& run_;
@@ -173,6 +178,11 @@ class Conductor {
 base::ExitCode deploy(Run& run) {
   load_project(run);
   return Conductor(run).deploy();
+}
+
+base::ExitCode deploy_again(Run& run, RunFolder folder) {
+  load_project(run);
+  return Conductor(run, std::move(folder)).deploy();
 }
 
 }  // namespace porter::engine

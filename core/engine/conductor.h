@@ -8,8 +8,13 @@
 
 namespace porter::engine {
 
+class RunFolder;
+
 // Throws base::Error, base::Errors and Interrupted for what went wrong before anything was staged; later
 // failures are Failure events and the exit code.
 base::ExitCode deploy(Run& run);
+// The same for a run that ended early and whose folder is settled: with the source and to the places that are
+// kept. Throws Error(stale_plan) when somebody else deployed there since.
+base::ExitCode deploy_again(Run& run, RunFolder folder);
 
 }  // namespace porter::engine

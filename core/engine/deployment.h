@@ -78,6 +78,7 @@ struct Deployment {
   std::string release_id;
   std::string version;
   std::string commit;
+  std::size_t place = 0;  // its number in the run's folder
   protocol::SiteState before;
   State state = State::planned;
   bool was_live = false;   // activation had begun
@@ -94,5 +95,8 @@ struct Deployment {
   const std::string& site() const { return settings->path(); }
   bool to_do() const { return state != State::unchanged; }
 };
+
+// The site holds the deployment's very release, sealed: an earlier attempt of the same run brought it there.
+bool is_sealed_at(const Deployment& deployment, const protocol::SiteState& site);
 
 }  // namespace porter::engine

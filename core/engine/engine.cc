@@ -4,6 +4,7 @@
 #include "core/engine/doctor.h"
 #include "core/engine/inspect.h"
 #include "core/engine/remote_run.h"
+#include "core/engine/resume.h"
 #include "core/engine/rollback.h"
 #include "core/engine/run.h"
 #include "core/engine/settler.h"
@@ -13,7 +14,9 @@ namespace {
 
 using base::ExitCode;
 
-ExitCode act(Run& run) {
+ExitCode act(const Request& request, const Surroundings& around) {
+  if (request.action == Action::resume) return resume(request, around);  // as the request that was kept
+  Run run(request, around);
   switch (run.request.action) {
     case Action::deploy:
       return deploy(run);
@@ -21,6 +24,8 @@ ExitCode act(Run& run) {
       return run_on_hosts(run);
     case Action::settle:
       return settle(run);
+    case Action::resume:
+      break;
     case Action::rollback:
       return rollback(run);
     case Action::doctor:
@@ -65,8 +70,7 @@ void tell(event::Sink& sink, const base::Error& error) {
 
 ExitCode run_guarded(const Request& request, const Surroundings& around) {
   try {
-    Run run(request, around);
-    return act(run);
+    return act(request, around);
   } catch (const base::Errors& errors) {
     for (const base::Error& error : errors.all())
       tell(around.sink, error);

@@ -1,17 +1,18 @@
 #include "core/engine/journal.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
+#include <utility>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
-#include "core/base/text.h"
 
 namespace porter::engine {
 
@@ -20,96 +21,127 @@ using nlohmann::json;
 NLOHMANN_JSON_SERIALIZE_ENUM(Step, {{Step::staging, "staging"},
                                     {Step::activating, "activating"},
                                     {Step::committing, "committing"},
-                                    {Step::done, "done"}})
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, step, module, host, site, release_id)
+                                    {Step::done, "done"},
+                                    {Step::undone, "undone"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(JournalEntry, step, place, module, host, release_id)
 
 namespace {
 
-std::filesystem::path file_of(const std::filesystem::path& state_folder, const std::string& run_id) {
-  return state_folder / "runs" / (run_id + ".journal");
+constexpr std::size_t kCheckDigits = 16;
+constexpr std::string_view kCheckBegin = ",\"check\":\"";
+constexpr std::string_view kCheckEnd = "\"}";
+constexpr std::size_t kTail = kCheckBegin.size() + kCheckDigits + kCheckEnd.size();
+
+// What ends a line: {"host":…,"step":…} becomes {"host":…,"step":…,"check":"…"}.
+std::string tail_of(std::string_view object) {
+  const std::string check = base::to_hex(base::sha256(object)).substr(0, kCheckDigits);
+  return fmt::format("{}{}{}", kCheckBegin, check, kCheckEnd);
 }
 
-std::optional<JournalEntry> read_line(const std::string& line) {
+std::string to_line(const JournalEntry& entry) {
+  std::string object = json(entry).dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string tail = tail_of(object);
+  object.pop_back();
+  return object + tail + "\n";
+}
+
+std::optional<JournalEntry> read_line(std::string_view line) {
+  if (line.size() <= kTail) return std::nullopt;
+  const std::string object = std::string(line.substr(0, line.size() - kTail)) + "}";
+  if (line.substr(line.size() - kTail) != tail_of(object)) return std::nullopt;
   try {
-    return json::parse(line).get<JournalEntry>();
+    return json::parse(object).get<JournalEntry>();
   } catch (const json::exception&) {
     return std::nullopt;
   }
 }
 
-// In the order they were written; none without a journal.
-std::vector<JournalEntry> read_all(const std::filesystem::path& file) {
-  std::vector<JournalEntry> all;
-  if (!std::filesystem::exists(file)) return all;
-  for (const std::string& line : base::split(base::read_file(file), '\n')) {
-    if (std::optional<JournalEntry> entry = read_line(line)) all.push_back(std::move(*entry));
+struct Content {
+  std::vector<JournalEntry> entries;
+  std::size_t length = 0;  // of the lines that count
+};
+
+Content parse(std::string_view text, const std::filesystem::path& file) {
+  Content content;
+  while (content.length < text.size()) {
+    const std::string_view rest = text.substr(content.length);
+    const std::size_t end = rest.find('\n');
+    const bool whole = end != std::string_view::npos;
+    // A line that lacks its end was cut off while it was written, unless only its end is not what it was.
+    if (!whole && !read_line(rest.substr(0, rest.size() - 1))) break;
+    std::optional<JournalEntry> entry = whole ? read_line(rest.substr(0, end)) : std::nullopt;
+    if (!entry) {
+      throw base::Error(base::Code::io,
+                        fmt::format("line {} is not as it was written", content.entries.size() + 1))
+          .at(file.string())
+          .hint("deploy again: each target has a journal of its own and settles what is left there");
+    }
+    content.entries.push_back(std::move(*entry));
+    content.length += end + 1;
   }
-  return all;
+  return content;
+}
+
+std::string text_of(const std::filesystem::path& file) {
+  return std::filesystem::exists(file) ? base::read_file(file) : std::string();
 }
 
 }  // namespace
 
-Journal::Journal(const std::filesystem::path& state_folder, const std::string& run_id)
-    : file_(file_of(state_folder, run_id)) {
-  base::make_folders(file_.parent_path(), 0700);
+Journal::Journal(std::filesystem::path file) : file_(std::move(file)) {
+  Content content = parse(text_of(file_), file_);
+  entries_ = std::move(content.entries);
+  length_ = content.length;
   fd_.reset(::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!fd_ || ::flock(fd_.get(), LOCK_EX) != 0) base::throw_errno(file_.string());
+  if (!fd_ || ::ftruncate(fd_.get(), static_cast<off_t>(length_)) != 0) base::throw_errno(file_.string());
 }
 
 void Journal::record(const JournalEntry& entry) {
-  const std::string line = json(entry).dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string line = to_line(entry);
   const std::lock_guard lock(mutex_);
+  try {
+    append(line);
+  } catch (const base::Error&) {
+    // The half of a line would spoil the next one. What cannot be shortened either is found when it is read.
+    if (::ftruncate(fd_.get(), static_cast<off_t>(length_)) != 0) fd_.reset();
+    throw;
+  }
+  entries_.push_back(entry);
+}
+
+void Journal::append(const std::string& line) {
   base::write_all(fd_.get(), line);
   if (::fdatasync(fd_.get()) != 0) base::throw_errno(file_.string());
+  length_ += line.size();
 }
 
-void Journal::close() {
-  std::error_code ignored;  // a journal that stays is settled again, which changes nothing
-  std::filesystem::remove(file_, ignored);
+std::vector<JournalEntry> Journal::entries() const {
+  const std::lock_guard lock(mutex_);
+  return entries_;
 }
 
-void Journal::forget_dead(const std::filesystem::path& state_folder,
-                          const std::vector<JournalEntry>& places) {
-  std::error_code none;  // no folder: no journals
-  for (const auto& file : std::filesystem::directory_iterator(state_folder / "runs", none)) {
-    const base::UniqueFd fd(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    const std::vector<JournalEntry> open = read_unfinished(state_folder, file.path().stem().string());
-    const bool covered = std::all_of(open.begin(), open.end(), [&](const JournalEntry& entry) {
-      return std::any_of(places.begin(), places.end(), [&](const JournalEntry& place) {
-        return place.host == entry.host && place.site == entry.site;
-      });
-    });
-    if (covered) std::filesystem::remove(file.path(), none);
-  }
+std::vector<JournalEntry> Journal::read(const std::filesystem::path& file) {
+  return parse(text_of(file), file).entries;
 }
 
-std::vector<JournalEntry> Journal::read_unfinished(const std::filesystem::path& state_folder,
-                                                   const std::string& run_id) {
+std::vector<JournalEntry> last_steps(const std::vector<JournalEntry>& entries) {
   std::vector<JournalEntry> last;
-  std::map<std::string, std::size_t> index;
-  for (const JournalEntry& entry : read_all(file_of(state_folder, run_id))) {
-    const auto [found, fresh] = index.try_emplace(entry.host + '\n' + entry.module, last.size());
+  std::map<std::size_t, std::size_t> index;
+  for (const JournalEntry& entry : entries) {
+    const auto [found, fresh] = index.try_emplace(entry.place, last.size());
     if (fresh)
       last.push_back(entry);
     else
       last[found->second] = entry;
   }
-  std::erase_if(last, [](const JournalEntry& entry) { return entry.step == Step::done; });
   return last;
 }
 
-std::optional<Step> Journal::furthest(const std::filesystem::path& state_folder, const std::string& run_id) {
-  std::optional<Step> furthest;
-  for (const JournalEntry& entry : read_all(file_of(state_folder, run_id))) {
-    if (entry.step != Step::done) furthest = std::max(furthest.value_or(entry.step), entry.step);
-  }
-  return furthest;
-}
-
-void Journal::settled(const std::filesystem::path& state_folder, const std::string& run_id) {
-  std::error_code ignored;
-  std::filesystem::remove(file_of(state_folder, run_id), ignored);
+std::vector<JournalEntry> open_steps(const std::vector<JournalEntry>& entries) {
+  std::vector<JournalEntry> open = last_steps(entries);
+  std::erase_if(
+      open, [](const JournalEntry& entry) { return entry.step == Step::done || entry.step == Step::undone; });
+  return open;
 }
 
 }  // namespace porter::engine

@@ -1,8 +1,9 @@
 #pragma once
-// The durable record of one run on the operator's side: one JSON object a line, each on disk before the step
-// it announces is taken. The settler reads it when the process that wrote it is gone. One writer, the
-// conductor, which holds a kernel lock on the file: a journal that is not locked belongs to nobody alive.
+// The durable record of one run's steps on the operator's side: one JSON object a line, each on disk before
+// the step it announces is taken. Every line carries a check sum of itself. One writer, the conductor or a
+// settler, which holds the run's folder (run_folder.h).
 
+#include <cstdint>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -13,41 +14,45 @@
 
 namespace porter::engine {
 
-// How far a module on a host has come. Each is written before the work it names begins.
-enum class Step { staging, activating, committing, done };
+// How far a module on a host has come. Each is written before the work it names begins; done and undone when
+// nothing is left to do: it is committed, or taken back.
+enum class Step { staging, activating, committing, done, undone };
 
 struct JournalEntry {
   Step step = Step::staging;
-  std::string module;
+  std::size_t place = 0;  // its number among the run's places
+  std::string module;     // these two for people
   std::string host;
-  std::string site;  // the module's path on the target
   std::string release_id;
 };
 
 class Journal {
  public:
-  // Starts the journal of a run; throws Error(io).
-  Journal(const std::filesystem::path& state_folder, const std::string& run_id);
-  // Returns when the record is on disk. Thread-safe.
+  // Goes on behind what is in the file; makes it when there is none. Throws Error(io), also for a damaged
+  // one.
+  explicit Journal(std::filesystem::path file);
+  // Returns when the record is on disk; nothing of it is there when it throws. Thread-safe.
   void record(const JournalEntry& entry);
-  // The run ended in order: nothing is left to settle.
-  void close();
+  // All of it, oldest first. Thread-safe.
+  std::vector<JournalEntry> entries() const;
 
-  // The last step of every module and host of a run that did not end in order; empty when there is nothing to
-  // settle. A half-written last line (the writer died in it) announces nothing and is ignored.
-  static std::vector<JournalEntry> read_unfinished(const std::filesystem::path& state_folder,
-                                                   const std::string& run_id);
-  // How far the run had come anywhere, what was done since aside; nothing when nothing was begun.
-  static std::optional<Step> furthest(const std::filesystem::path& state_folder, const std::string& run_id);
-  // Removes the journals of dead runs whose every unfinished entry is about one of these hosts and sites.
-  static void forget_dead(const std::filesystem::path& state_folder, const std::vector<JournalEntry>& places);
-  // Marks a run as settled.
-  static void settled(const std::filesystem::path& state_folder, const std::string& run_id);
+  // What the file holds; nothing without a file. A last line that was only half written (its writer died in
+  // it) announces nothing. Throws Error(io) when a line is not what was written.
+  static std::vector<JournalEntry> read(const std::filesystem::path& file);
 
  private:
   std::filesystem::path file_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::vector<JournalEntry> entries_;
+  std::size_t length_ = 0;  // bytes of the lines that count
   base::UniqueFd fd_;
+
+  void append(const std::string& line);
 };
+
+// The last step of every place, in the order the places began.
+std::vector<JournalEntry> last_steps(const std::vector<JournalEntry>& entries);
+// Those that are neither done nor undone: what a settler has to look after.
+std::vector<JournalEntry> open_steps(const std::vector<JournalEntry>& entries);
 
 }  // namespace porter::engine

@@ -72,12 +72,6 @@ void load_plugins(Run& run, PluginCatalog& catalog, ModuleRun& module, const plu
   }
 }
 
-bool is_forced(const Request& request, const std::string& module) {
-  const bool named = std::find(request.force.begin(), request.force.end(), module) != request.force.end();
-  // An argument of a plugin asks for something to be done, so everything runs.
-  return named || request.force_all || !request.plugin_arguments.empty();
-}
-
 void compose_deployment(Run& run, Fleet& fleet, Deployment& deployment) {
   base::while_doing(
       fmt::format("composing {} for {}", deployment.module_name(), deployment.host_name()), [&] {
@@ -111,12 +105,14 @@ void collect(std::vector<base::Error>& problems, const std::function<void()>& wo
   }
 }
 
-// Every module on every host: settings resolved and config files seen.
-void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& hosts) {
+// Every module on every wanted host: settings resolved and config files seen.
+void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& hosts,
+                     const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted) {
   std::vector<base::Error> problems;
   std::map<std::string, std::vector<settings::ModuleSettings>> by_host;
   for (const auto& module : fleet.modules) {
     for (const settings::Host& host : hosts) {
+      if (!wanted(*module, host)) continue;
       collect(problems, [&] {
         auto deployment = std::make_unique<Deployment>();
         deployment->module = module.get();
@@ -201,11 +197,23 @@ std::vector<settings::Host> choose_hosts(const Run& run) {
 }
 
 Fleet open_fleet(Run& run) {
+  return open_fleet(run, choose_modules(run), choose_hosts(run),
+                    [](const ModuleRun&, const settings::Host&) { return true; });
+}
+
+bool is_forced(const Request& request, const std::string& module) {
+  const bool named = std::find(request.force.begin(), request.force.end(), module) != request.force.end();
+  // An argument of a plugin asks for something to be done, so everything runs.
+  return named || request.force_all || !request.plugin_arguments.empty();
+}
+
+Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
+                 const std::vector<settings::Host>& hosts,
+                 const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted) {
   Fleet fleet;
-  fleet.modules = choose_modules(run);
-  const std::vector<settings::Host> hosts = choose_hosts(run);
+  fleet.modules = std::move(modules);
   event::RunStarted started{run.request.run_id,
-                            name_of(run.request.action),
+                            name_of(run.resumes ? Action::resume : run.request.action),
                             run.project.name,
                             run.request.config,
                             run.request.ref,
@@ -218,7 +226,7 @@ Fleet open_fleet(Run& run) {
   for (const auto& module : fleet.modules)
     started.modules.push_back(module->module->name);
   run.around.sink.handle(started);
-  add_deployments(run, fleet, hosts);
+  add_deployments(run, fleet, hosts, wanted);
   return fleet;
 }
 

@@ -28,6 +28,12 @@ void load_project(Run& run);
 std::vector<settings::Host> choose_hosts(const Run& run);
 // Modules and hosts of the request with their settings, and RunStarted told: enough to look at sites.
 Fleet open_fleet(Run& run);
+// The same for these modules, on these hosts, where `wanted` says so.
+Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
+                 const std::vector<settings::Host>& hosts,
+                 const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted);
+// Whether it is deployed though nothing changed.
+bool is_forced(const Request& request, const std::string& module);
 // The module's deployment.so, compiled when that is needed, when it has one. Throws base::Error.
 void load_hook(Run& run, ModuleRun& module);
 // All hooks and plugins.

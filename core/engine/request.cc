@@ -15,6 +15,7 @@ using nlohmann::json;
 NLOHMANN_JSON_SERIALIZE_ENUM(Action, {{Action::deploy, "deploy"},
                                       {Action::run, "run"},
                                       {Action::settle, "settle"},
+                                      {Action::resume, "resume"},
                                       {Action::rollback, "rollback"},
                                       {Action::status, "status"},
                                       {Action::releases, "releases"},

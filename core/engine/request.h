@@ -14,6 +14,7 @@ enum class Action {
   deploy,
   run,
   settle,
+  resume,
   rollback,
   status,
   releases,

@@ -8,6 +8,7 @@
 #include "core/engine/activation.h"
 #include "core/engine/approach.h"
 #include "core/engine/composition.h"
+#include "core/engine/keep.h"
 #include "core/engine/live_module.h"
 #include "core/engine/outcome.h"
 #include "core/engine/way_back.h"
@@ -115,21 +116,26 @@ class Rollback {
   }
 
   ExitCode switch_all() {
-    walk_.journal.emplace(run_.around.world.state_folder(), run_.request.run_id);
+    keep_places(walk_);
     run_.shield.raise();
     for (const auto& module : walk_.fleet.modules) {
       activate(walk_, *module, Phase::rollback);
       if (!walk_.any_failed() && !walk_.interrupted()) continue;
       const ExitCode code = give_up(walk_, ExitCode::rolled_back);
-      if (code != ExitCode::rollback_failed) walk_.journal->close();
+      let_go();
       return code;
     }
     for (const auto& module : walk_.fleet.modules)
       decide(walk_, *module);
     for (const auto& module : walk_.fleet.modules)
       commit(walk_, *module, {"rollback", run_.request.config, run_.request.message}, SIG_ROLLBACK);
-    walk_.journal->close();
+    let_go();
     return end();
+  }
+
+  // There is no resume of a rollback: its folder is for a settler alone.
+  void let_go() {
+    if (open_steps(walk_.folder->journal().entries()).empty()) walk_.folder->remove();
   }
 
   ExitCode end() {

@@ -48,6 +48,7 @@ struct Run {
   static std::string user();
 
   const Request& request;
+  bool resumes = false;  // it ended early, and goes on with what its folder keeps
   const Surroundings& around;
   base::WallTime started;
   Shield shield;

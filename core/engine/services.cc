@@ -29,7 +29,12 @@ class ContextService : public Context {
   std::string layout() const override {
     return module_.deployment().settings->layout() == settings::Layout::inplace ? "inplace" : "releases";
   }
-  std::string source_directory() const override { return module_.module_run().checkout.tree.string(); }
+  std::string source_directory() const override {
+    if (module_.run().resumes)
+      throw base::Error(base::Code::missing, "a resumed run has its composed trees, and no source folder")
+          .hint("deploy again instead");
+    return module_.module_run().checkout.tree.string();
+  }
   bool forced() const override { return module_.module_run().forced; }
   double started() const override {
     return std::chrono::duration<double>(module_.run().started.time_since_epoch()).count();

@@ -3,57 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/engine/connect.h"
-#include "core/engine/journal.h"
-#include "core/engine/prepare.h"
+#include "core/engine/run_folder.h"
 
 namespace porter::engine {
 namespace {
 
 using base::ExitCode;
 
-protocol::LockRequest lock_for(const Run& run, const JournalEntry& entry,
-                               const settings::ModuleSettings& settings) {
-  protocol::LockRequest lock;
-  lock.site = entry.site;
-  const bool inplace = settings.layout() == settings::Layout::inplace;
-  lock.layout = inplace ? protocol::Layout::inplace : protocol::Layout::releases;
-  const std::string who = Run::user();
-  const std::size_t at = who.rfind('@');
-  lock.note = {run.request.run_id, who.substr(0, at), who.substr(at + 1), base::format_iso(run.started),
-               "settling of " + entry.module};
-  return lock;
-}
-
-void settle_one(Run& run, const JournalEntry& entry) {
-  const settings::Host* host = run.project.find_host(entry.host);
-  const settings::Module* module = run.project.find_module(entry.module);
-  if (host == nullptr || module == nullptr) {
-    throw base::Error(base::Code::missing,
-                      fmt::format("the project has no {} on {} any more", entry.module, entry.host));
-  }
-  const settings::ModuleSettings settings = run.project.settings_for(*module, *host, run.request.config);
+void settle_one(Run& run, const Request& begun, const Place& place, const JournalEntry& entry) {
   HostRun connection;
-  connection.host = *host;
-  connection.become = settings.become();
+  connection.host = place.host;
+  connection.become = place.become;
   connect(run, connection);
   if (connection.failure) throw base::Error(*connection.failure);
-  lock_again(run, connection, lock_for(run, entry, settings));
+  lock_again(run, connection, lock_request(place, run));
+  endpoint::Endpoint& endpoint = *connection.endpoint;
   if (entry.step == Step::staging) {
-    connection.endpoint->discard(entry.site, entry.release_id);
+    endpoint.discard(place.site, entry.release_id);
   } else if (entry.step == Step::activating) {
-    connection.endpoint->revert(entry.site, entry.release_id, "");
+    endpoint.revert(place.site, entry.release_id, "");
   } else {
-    connection.endpoint->commit(entry.site, entry.release_id,
-                                static_cast<std::uint32_t>(settings.keep_releases()), {});
+    endpoint.commit(place.site, entry.release_id, place.keep_releases,
+                    {begun.action == Action::rollback ? "rollback" : "commit", begun.config, begun.message});
   }
 }
 
 // What the run has come to once all of this is settled: what the hosts run now decides.
-ExitCode come_to(Step furthest) {
-  if (furthest == Step::committing) return ExitCode::some_hosts_failed;
-  return furthest == Step::activating ? ExitCode::rolled_back : ExitCode::nothing_activated;
+ExitCode come_to(const std::vector<JournalEntry>& entries) {
+  const auto was = [&](Step step) {
+    return std::any_of(entries.begin(), entries.end(),
+                       [&](const JournalEntry& entry) { return entry.step == step; });
+  };
+  if (was(Step::committing)) return ExitCode::some_hosts_failed;
+  return was(Step::activating) ? ExitCode::rolled_back : ExitCode::nothing_activated;
 }
 
 event::Outcome outcome_of(Step settled) {
@@ -61,37 +46,48 @@ event::Outcome outcome_of(Step settled) {
   return settled == Step::activating ? event::Outcome::rolled_back : event::Outcome::not_activated;
 }
 
-void tell_end(const Run& run, const JournalEntry& entry, event::Outcome outcome) {
+void tell_end(const Run& run, const Place& place, const JournalEntry& entry, event::Outcome outcome) {
   event::ModuleFinished end;
-  end.module = entry.module;
-  end.host = entry.host;
+  end.module = place.module;
+  end.host = place.host.name;
   end.outcome = outcome;
   end.release_id = entry.release_id;
+  end.version = place.version;
   run.around.sink.handle(end);
 }
 
-// Commits begin when everything is live everywhere: from the first one on nothing of the run is taken back.
-void hold_to_decision(std::vector<JournalEntry>& open) {
-  const bool decided = std::any_of(open.begin(), open.end(),
-                                   [](const JournalEntry& entry) { return entry.step == Step::committing; });
-  for (JournalEntry& entry : open) {
-    if (decided && entry.step == Step::activating) entry.step = Step::committing;
+// Commits begin when everything that was activated before is live everywhere: what was being activated when
+// the first one was announced is completed, and not taken back. (A module with a procedure of its own commits
+// before the others are activated, and decides nothing for them.)
+std::vector<JournalEntry> to_settle(const std::vector<JournalEntry>& entries) {
+  std::set<std::size_t> decided;  // places
+  std::set<std::size_t> activating;
+  for (const JournalEntry& entry : entries) {
+    if (entry.step == Step::committing) decided.merge(activating);
+    if (entry.step == Step::activating) activating.insert(entry.place);
+    if (entry.step == Step::staging || entry.step == Step::undone) decided.erase(entry.place);
+    if (entry.step != Step::activating) activating.erase(entry.place);
   }
+  std::vector<JournalEntry> open = open_steps(entries);
+  for (JournalEntry& entry : open) {
+    if (decided.contains(entry.place)) entry.step = Step::committing;
+  }
+  return open;
 }
 
 // False when it could not be settled, which is told.
-bool settle_and_tell(Run& run, const JournalEntry& entry) {
+bool settle_and_tell(Run& run, RunFolder& folder, const JournalEntry& entry) {
+  const Place& place = folder.facts().places[entry.place];
+  const bool forward = entry.step == Step::committing;
   try {
-    settle_one(run, entry);
-    const char* how = entry.step == Step::committing ? "is live and committed" : "is put back";
-    run.say(event::Level::info, fmt::format("{} on {} {}", entry.module, entry.host, how));
-    tell_end(run, entry, outcome_of(entry.step));
+    settle_one(run, folder.facts().request, place, entry);
+    folder.record(entry.place, forward ? Step::done : Step::undone);
+    const char* how = forward ? "is live and committed" : "is put back";
+    run.say(event::Level::info, fmt::format("{} on {} {}", place.module, place.host.name, how));
     return true;
   } catch (const base::Error& error) {
-    run.around.sink.handle(
-        event::Failure{entry.host, entry.module, static_cast<int>(error.code()), base::format_error(error)});
-    const bool was_live = entry.step != Step::staging;
-    tell_end(run, entry, was_live ? event::Outcome::rollback_failed : event::Outcome::not_activated);
+    run.around.sink.handle(event::Failure{place.host.name, place.module, static_cast<int>(error.code()),
+                                          base::format_error(error)});
     return false;
   }
 }
@@ -99,21 +95,32 @@ bool settle_and_tell(Run& run, const JournalEntry& entry) {
 }  // namespace
 
 ExitCode settle(Run& run) {
-  const std::filesystem::path state = run.around.world.state_folder();
-  const std::optional<Step> furthest = Journal::furthest(state, run.request.run_id);
-  if (!furthest) return ExitCode::internal;  // it ended before anything was staged
-  std::vector<JournalEntry> open = Journal::read_unfinished(state, run.request.run_id);
-  hold_to_decision(open);
-  if (!open.empty()) load_project(run);
-  ExitCode code = come_to(*furthest);
-  bool all = true;
-  for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {
-    if (settle_and_tell(run, *entry)) continue;
-    all = false;
-    if (entry->step != Step::staging) code = ExitCode::rollback_failed;
+  std::optional<RunFolder> folder =
+      RunFolder::open(run.around.world.state_folder(), run.request.run_id, Patience::yes);
+  if (!folder) return ExitCode::internal;  // it ended before anything was staged
+  const std::vector<JournalEntry> entries = folder->journal().entries();
+  const std::vector<JournalEntry> open = to_settle(entries);
+  ExitCode code = come_to(entries);
+  for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {  // last module first
+    const bool was_live = entry->step != Step::staging;
+    const bool settled = settle_and_tell(run, *folder, *entry);
+    const event::Outcome left = was_live ? event::Outcome::rollback_failed : event::Outcome::not_activated;
+    tell_end(run, folder->facts().places[entry->place], *entry, settled ? outcome_of(entry->step) : left);
+    if (!settled && was_live) code = ExitCode::rollback_failed;
   }
-  if (all) Journal::settled(state, run.request.run_id);
+  const bool settled = open_steps(folder->journal().entries()).empty();
+  const bool can_resume = folder->facts().request.action == Action::deploy && !folder->is_committed();
+  if (settled && !can_resume) folder->remove();
   return code;
+}
+
+bool settle_to_resume(Run& run, RunFolder& folder) {
+  const std::vector<JournalEntry> open = to_settle(folder.journal().entries());
+  bool settled = true;
+  for (auto entry = open.rbegin(); entry != open.rend(); ++entry) {
+    if (entry->step != Step::staging) settled = settle_and_tell(run, folder, *entry) && settled;
+  }
+  return settled;
 }
 
 }  // namespace porter::engine

@@ -64,7 +64,7 @@ void Walk::each_target(ModuleRun& module, State state, const std::function<void(
 }
 
 void Walk::record(const Deployment& one, Step step) {
-  if (journal) journal->record({step, one.module_name(), one.host_name(), one.site(), one.release_id});
+  if (folder) folder->record(one.place, step);
 }
 
 bool Walk::any_failed() const {

@@ -6,9 +6,9 @@
 #include <functional>
 #include <optional>
 
-#include "core/engine/journal.h"
 #include "core/engine/prepare.h"
 #include "core/engine/run.h"
+#include "core/engine/run_folder.h"
 
 namespace porter::engine {
 
@@ -17,14 +17,14 @@ struct Walk {
 
   Run& run;
   Fleet fleet;
-  std::optional<Journal> journal;  // once something is about to change
+  std::optional<RunFolder> folder;  // once something is about to change
 
   void each_host(const std::function<void(HostRun&)>& work);
   void each_module_on_host(const std::function<void(HostRun&, Deployment&)>& work);
   // The module's deployments in this state, on all hosts at once.
   void each_target(ModuleRun& module, State state, const std::function<void(Deployment&)>& work);
 
-  // Durable when it returns. Nothing is written without a journal.
+  // Durable when it returns. Nothing is written without a folder.
   void record(const Deployment& one, Step step);
   bool any_failed() const;
   bool interrupted() const { return run.shield.user().cancelled(); }

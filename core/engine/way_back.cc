@@ -105,7 +105,7 @@ void undo(Walk& walk, Deployment& one) {
                  Error(Code::remote, fmt::format("the release could not be taken back: {}", error.what())));
   }
   // A journal that cannot be written is settled once more, which changes nothing.
-  if (one.state == State::undone) attempt(one, [&] { walk.record(one, Step::done); });
+  if (one.state == State::undone) attempt(one, [&] { walk.record(one, Step::undone); });
 }
 
 }  // namespace

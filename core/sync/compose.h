@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/sync/tree.h"
@@ -35,6 +36,12 @@ struct PathLess {
 class Composed {
  public:
   Tree tree;  // sealed, canonical
+
+  Composed() = default;
+  // A tree that was composed before. Contents of files are in `contents`, by path, and of all others below
+  // `root`, under the paths they have in the tree.
+  Composed(Tree composed, std::string root, std::map<std::string, Content, PathLess> contents)
+      : tree(std::move(composed)), root_(std::move(root)), overlaid_(std::move(contents)) {}
 
   // Of an entry of kind file.
   Content content_of(std::size_t folder, std::size_t entry) const;

@@ -8,11 +8,13 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/files.h"
 #include "core/endpoint/endpoint.h"
 #include "core/sync/compose.h"
 #include "core/sync/plan.h"
@@ -24,9 +26,12 @@ class FakeHosts {
   struct Site {
     std::string current;  // release id that is live
     std::map<std::string, protocol::SealHeader> sealed;
-    std::string staged;    // an unfinished stage
-    std::string previous;  // live before the activation that is not committed
-    std::string pending;   // that activation
+    std::string staged;                 // an unfinished stage
+    std::string previous;               // live before the activation that is not committed
+    std::string pending;                // that activation
+    std::set<std::string> uncommitted;  // releases that the next lock removes
+    std::map<std::string, std::string> bad;
+    std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
     std::optional<sync::Tree> tree;  // what compare() finds; else nothing at all
@@ -84,6 +89,16 @@ class FakeHosts {
     const std::lock_guard lock(mutex_);
     return sites_[{host, path}];
   }
+  // All of them, to be put back later: what they were at that moment.
+  using Sites = std::map<std::pair<std::string, std::string>, Site>;
+  Sites sites() const {
+    const std::lock_guard lock(mutex_);
+    return sites_;
+  }
+  void put_back(Sites sites) {
+    const std::lock_guard lock(mutex_);
+    sites_ = std::move(sites);
+  }
   void change(const std::string& host, const std::string& path, const std::function<void(Site&)>& work) {
     const std::lock_guard lock(mutex_);
     work(sites_[{host, path}]);
@@ -94,7 +109,7 @@ class FakeHosts {
   std::vector<std::string> steps_;
   std::map<std::string, std::pair<base::Error, int>> failures_;
   std::map<std::string, std::function<void()>> works_;
-  std::map<std::pair<std::string, std::string>, Site> sites_;
+  Sites sites_;
 };
 
 class FakeEndpoint final : public endpoint::Endpoint {
@@ -130,15 +145,30 @@ class FakeEndpoint final : public endpoint::Endpoint {
     take("differences", query.site);
     return {};
   }
-  void lock(const protocol::LockRequest& request) override { take("lock", request.site); }
+  void lock(const protocol::LockRequest& request) override {
+    take("lock", request.site);
+    change(request.site, [&](FakeHosts::Site& site) {
+      site.staged.clear();
+      std::erase_if(site.uncommitted, [&](const std::string& release) {
+        if (release == site.current || (release == request.keep_release && site.sealed.contains(release)))
+          return false;
+        site.sealed.erase(release);
+        return true;
+      });
+    });
+  }
   void unlock(const std::string& site) override { take("unlock", site); }
 
   protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
                               const endpoint::ProgressSink&) override {
     take("stage", request.site);
     change(request.site, [&](FakeHosts::Site& site) {
+      if (site.sealed.contains(request.release_id))
+        throw base::Error(base::Code::refused, "release " + request.release_id + " exists");
       site.staged = request.release_id;
+      site.uncommitted.insert(request.release_id);
       site.request = request;
+      site.sent = read_files(composed);
     });
     protocol::StageReport report;
     report.files_whole = composed.tree.file_count();
@@ -164,18 +194,24 @@ class FakeEndpoint final : public endpoint::Endpoint {
     take("reseal", path);
     return hosts_.site(host_, path).sealed[release];
   }
-  void revert(const std::string& path, const std::string& release, const std::string&) override {
+  void revert(const std::string& path, const std::string& release, const std::string& reason) override {
     take("revert", path);
     change(path, [&](FakeHosts::Site& site) {
       if (site.pending == release) site.current = site.previous;
       site.pending.clear();
-      site.sealed.erase(release);
+      if (reason.empty()) site.sealed.erase(release);
+      if (!reason.empty()) site.bad[release] = reason;
+      site.uncommitted.erase(release);
     });
   }
-  protocol::CommitReport commit(const std::string& path, const std::string&, std::uint32_t,
+  protocol::CommitReport commit(const std::string& path, const std::string& release, std::uint32_t,
                                 const protocol::CommitNote&) override {
     take("commit", path);
-    change(path, [](FakeHosts::Site& site) { site.pending.clear(); });
+    change(path, [&](FakeHosts::Site& site) {
+      if (site.current != release) throw base::Error(base::Code::refused, release + " is not live");
+      site.pending.clear();
+      site.uncommitted.erase(release);
+    });
     return {};
   }
   void discard(const std::string& path, const std::string& release) override {
@@ -183,6 +219,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     change(path, [&](FakeHosts::Site& site) {
       site.staged.clear();
       site.sealed.erase(release);
+      site.uncommitted.erase(release);
     });
   }
 
@@ -233,10 +270,29 @@ class FakeEndpoint final : public endpoint::Endpoint {
   void change(const std::string& path, const std::function<void(FakeHosts::Site&)>& work) {
     hosts_.change(host_, path, work);
   }
+  static std::map<std::string, std::string> read_files(const sync::Composed& composed) {
+    std::map<std::string, std::string> files;
+    for (std::size_t i = 0; i < composed.tree.folders.size(); ++i) {
+      const sync::Folder& folder = composed.tree.folders[i];
+      for (std::size_t j = 0; j < folder.entries.size(); ++j) {
+        if (folder.entries[j].kind != sync::Kind::file) continue;
+        const sync::Content content = composed.content_of(i, j);
+        const std::string bytes = content.bytes ? *content.bytes : base::read_file(content.path);
+        if (base::sha256(bytes) != folder.entries[j].digest)
+          throw base::Error(base::Code::source, content.path + ": changed");
+        files[sync::join_path(folder.path, folder.entries[j].name)] = bytes;
+      }
+    }
+    return files;
+  }
   protocol::SiteState state_of(const std::string& path) {
     const FakeHosts::Site site = hosts_.site(host_, path);
     protocol::SiteState state;
     state.path = path;
+    for (const auto& [id, header] : site.sealed)
+      state.releases.push_back(header);
+    for (const auto& [id, reason] : site.bad)
+      state.bad.push_back({id, reason, ""});
     if (site.current.empty()) return state;
     state.standing = protocol::Standing::ours;
     state.current = site.current;

@@ -39,6 +39,7 @@ TEST_CASE("every command has a help, outside a project too", "[help]") {
       {"help-hosts", {"hosts", "--help"}},
       {"help-hosts-trust", {"hosts", "trust", "--help"}},
       {"help-explain", {"explain", "--help"}},
+      {"help-resume", {"resume", "--help"}},
   }));
   check_golden(name, said(arguments));
 }

@@ -41,6 +41,7 @@ struct Shop : settings::test::ProjectFixture {
     deployment.settings = project.settings_for(*module.module, *project.find_host(host), config);
     Composition composition = compose(walks, module.checkout, *deployment.settings, {});
     deployment.composed = std::move(composition.tree);
+    deployment.source_root = deployment.composed->tree.root_digest();
     deployment.seeds = std::move(composition.seeds);
     return deployment;
   }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <utility>
 
 #include "core/base/fd.h"
 #include "core/engine/run.h"
@@ -88,15 +90,52 @@ ExitCode EngineFixture::deploy() {
   return go();
 }
 
-ExitCode EngineFixture::settle(const std::vector<JournalEntry>& entries) {
+ExitCode EngineFixture::settle(std::vector<JournalEntry> entries) {
   request.run_id = "20261121T070000Z-dead";
-  request.action = Action::settle;
-  {
-    Journal journal(world_.state_folder(), request.run_id);
-    for (const JournalEntry& entry : entries)
-      journal.record(entry);
+  RunFacts facts{"ann@laptop", "2026-11-21T07:00:00Z", request, {}};
+  std::map<std::string, std::size_t> places;
+  for (JournalEntry& entry : entries) {
+    const auto [found, fresh] = places.try_emplace(entry.host + " " + entry.module, facts.places.size());
+    entry.place = found->second;
+    hosts.change(entry.host, "/srv/" + entry.module, [&](tests::FakeHosts::Site& site) {
+      if (entry.step == Step::activating || entry.step == Step::committing)
+        site.current = site.pending = entry.release_id;
+    });
+    if (!fresh) continue;
+    Place place;
+    place.module = entry.module;
+    place.host.name = entry.host;
+    place.site = "/srv/" + entry.module;
+    place.release_id = entry.release_id;
+    place.keep_releases = 3;
+    facts.places.push_back(place);
   }
+  {
+    RunFolder folder = RunFolder::create(world_.state_folder(), request.run_id);
+    folder.write(facts);
+    for (const JournalEntry& entry : entries)
+      folder.record(entry.place, entry.step);
+  }
+  request.action = Action::settle;
   return go();
+}
+
+ExitCode EngineFixture::run_beside(Action action) {
+  Request other;
+  other.run_id = request.run_id;
+  other.action = action;
+  Events told;
+  return engine::run(other, {world_, told, nobody_, base::CancelToken(),
+                             [](Run&, HostRun&) { throw Error(Code::internal, "it connected"); }});
+}
+
+ExitCode EngineFixture::resume() {
+  const Request asked = std::exchange(request, Request());
+  request.run_id = asked.run_id;
+  request.action = Action::resume;
+  const ExitCode code = go();
+  request = asked;
+  return code;
 }
 
 ExitCode EngineFixture::go() {
@@ -130,12 +169,16 @@ Names EngineFixture::outcomes() const {
   return found;
 }
 
-std::vector<JournalEntry> EngineFixture::journal() const {
-  return Journal::read_unfinished(world_.state_folder(), request.run_id);
+std::filesystem::path EngineFixture::run_folder() const {
+  return world_.state_folder() / "runs" / request.run_id;
 }
 
-bool EngineFixture::has_journal() const {
-  return std::filesystem::exists(world_.state_folder() / "runs" / (request.run_id + ".journal"));
+std::vector<JournalEntry> EngineFixture::unsettled() const {
+  return open_steps(Journal::read(run_folder() / "journal"));
+}
+
+bool EngineFixture::has_folder() const {
+  return std::filesystem::exists(run_folder());
 }
 
 }  // namespace porter::engine::test

@@ -11,7 +11,7 @@
 #include "core/base/files.h"
 #include "core/engine/deployment.h"
 #include "core/engine/engine.h"
-#include "core/engine/journal.h"
+#include "core/engine/run_folder.h"
 #include "tests/support/catch.h"
 #include "tests/support/fake_endpoint.h"
 
@@ -66,16 +66,23 @@ class EngineFixture {
   void plug_listener();
 
   ExitCode deploy();
-  // Settles a run that died with this in its journal.
-  ExitCode settle(const std::vector<JournalEntry>& entries);
+  // Settles a run that died with this in its journal; places are numbered as they come.
+  ExitCode settle(std::vector<JournalEntry> entries);
+  ExitCode settle_again() { return go(); }
+  // Another process asks for the same run while it goes on; its events are nobody's.
+  ExitCode run_beside(Action action);
+  // Goes on with the last run, asked for anew.
+  ExitCode resume();
   // Handlers on a step that stop the run as Ctrl-C does. Before the barrier, the waits have ended then.
   void interrupt_before_barrier();
   void interrupt();
 
   // "lib on one: deployed", sorted.
   Names outcomes() const;
-  std::vector<JournalEntry> journal() const;
-  bool has_journal() const;
+  // Of the last run: what a settler would have to do, and whether it could be resumed.
+  std::vector<JournalEntry> unsettled() const;
+  bool has_folder() const;
+  std::filesystem::path run_folder() const;
   // Release ids that are live, "" for none.
   std::string live(const std::string& host, const std::string& site) {
     return hosts.site(host, site).current;

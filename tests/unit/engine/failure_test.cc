@@ -61,7 +61,8 @@ TEST_CASE("a stage that fails on one host means that nothing is activated anywhe
   CHECK(failures(run) == Names{"root on two"});
   CHECK(run.outcomes() == Names{"lib on one: not activated", "lib on two: not activated",
                                 "root on one: not activated", "root on two: failed"});
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
+  CHECK(run.has_folder());  // it can be resumed
 }
 
 TEST_CASE("a stage that fails in the first module leaves the second one alone") {
@@ -111,7 +112,8 @@ TEST_CASE("an activation that fails on one host is taken back on all") {
   CHECK(run.hosts.count(" commit ") == 0);
   CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: failed", "root on one: not activated",
                                 "root on two: not activated"});
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
+  CHECK(run.has_folder());  // it can be resumed
 }
 
 TEST_CASE("what was activated last is taken back first") {
@@ -198,12 +200,11 @@ TEST_CASE("an undo that fails is told as such, and its journal is kept for the n
                                 "root on one: not activated", "root on two: not activated"});
   CHECK(run.live("two", "/srv/lib") == run.old_lib);
   CHECK(run.live("one", "/srv/lib") != run.old_lib);
-  const auto open = run.journal();
+  const auto open = run.unsettled();
   REQUIRE(open.size() == 1);
   CHECK(open[0].step == Step::activating);
   CHECK(open[0].host == "one");
   CHECK(open[0].module == "lib");
-  CHECK(open[0].site == "/srv/lib");
   CHECK(open[0].release_id == run.live("one", "/srv/lib"));
 }
 
@@ -255,7 +256,7 @@ TEST_CASE("a commit that fails leaves the release live, says so, and keeps the j
   CHECK(run.outcomes() == Names{"lib on one: deployed", "lib on two: failed", "root on one: deployed",
                                 "root on two: deployed"});
   CHECK(failures(run) == Names{"lib on two"});
-  const auto open = run.journal();
+  const auto open = run.unsettled();
   REQUIRE(open.size() == 1);
   CHECK(open[0].step == Step::committing);
   CHECK(open[0].host == "two");
@@ -274,7 +275,7 @@ TEST_CASE("a handler that fails when all is committed fails the run and takes no
   CHECK(run.live("two", "/srv/lib") != run.old_lib);
   CHECK(run.outcomes() == Names{"lib on one: deployed", "lib on two: failed", "root on one: deployed",
                                 "root on two: deployed"});
-  CHECK_FALSE(run.has_journal());
+  CHECK_FALSE(run.has_folder());
 }
 
 TEST_CASE("an observer that fails is reported and fails nothing") {
@@ -295,7 +296,7 @@ TEST_CASE("a site that somebody else locks stops the run before anything is stag
   CHECK(run.deploy() == ExitCode::locked);
   CHECK(run.hosts.count(" stage ") == 0);
   CHECK(run.is_old_everywhere());
-  CHECK_FALSE(run.has_journal());
+  CHECK_FALSE(run.has_folder());
 }
 
 TEST_CASE("a host that cannot be reached stops the run before anything is looked at") {
@@ -310,7 +311,7 @@ TEST_CASE("a host that cannot be reached stops the run before anything is looked
   const auto told = run.events.of<event::Failure>();
   REQUIRE(told.size() == 1);
   CHECK(told[0].text.find(problem.message()) != std::string::npos);
-  CHECK_FALSE(run.has_journal());
+  CHECK_FALSE(run.has_folder());
 }
 
 TEST_CASE("a stop while hosts are connected ends the run in order") {
@@ -351,7 +352,8 @@ TEST_CASE("a stop behind the barrier takes back what is live") {
   CHECK(run.hosts.count("revert /srv/lib") == 2);
   CHECK(run.hosts.count("discard /srv/root") == 2);
   CHECK(run.is_old_everywhere());
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
+  CHECK(run.has_folder());  // it can be resumed
 }
 
 TEST_CASE("a handler of SIG_DEPLOY that fails has deployed nothing") {
@@ -377,7 +379,8 @@ TEST_CASE("an activation that fails inside run_default is taken back, and the ex
   run.hosts.fail("two activate /srv/lib", kBroken);
   CHECK(run.deploy() == ExitCode::rolled_back);
   CHECK(run.is_old_everywhere());
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
+  CHECK(run.has_folder());
 }
 
 TEST_CASE("a stop while run_default activates does not cut the way back") {
@@ -390,5 +393,6 @@ TEST_CASE("a stop while run_default activates does not cut the way back") {
   run.hosts.fail("two activate /srv/lib", kBroken);
   CHECK(run.deploy() == ExitCode::rolled_back);
   CHECK(run.is_old_everywhere());
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
+  CHECK(run.has_folder());
 }

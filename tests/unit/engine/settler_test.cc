@@ -9,7 +9,7 @@ using namespace porter::engine::test;
 namespace {
 
 JournalEntry entry(Step step, const std::string& module, const std::string& host) {
-  return {step, module, host, "/srv/" + module, "20261121T070000Z-1a2b3c4d-dead"};
+  return {step, 0, module, host, "20261121T070000Z-1a2b3c4d-dead"};
 }
 
 }  // namespace
@@ -24,7 +24,8 @@ TEST_CASE("what was only staged is discarded") {
   EngineFixture fixture;
   CHECK(fixture.settle({entry(Step::staging, "lib", "one")}) == ExitCode::nothing_activated);
   CHECK(fixture.hosts.steps() == Names{"one lock /srv/lib", "one discard /srv/lib"});
-  CHECK_FALSE(fixture.has_journal());
+  CHECK(fixture.unsettled().empty());
+  CHECK(fixture.has_folder());  // it can be resumed
 }
 
 TEST_CASE("what was being activated is taken back, last module first") {
@@ -97,5 +98,44 @@ TEST_CASE("a host that cannot be settled keeps the journal, and the others are s
   CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::activating, "lib", "two")}) ==
         ExitCode::rollback_failed);
   CHECK(fixture.hosts.count("one revert /srv/lib") == 1);
-  CHECK(fixture.has_journal());
+  CHECK(fixture.has_folder());
+}
+
+TEST_CASE("a settled run whose every place is committed is forgotten") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::activating, "lib", "two"),
+                        entry(Step::committing, "lib", "two"), entry(Step::done, "lib", "two")}) ==
+        ExitCode::some_hosts_failed);
+  CHECK(fixture.hosts.steps() == Names{"one lock /srv/lib", "one commit /srv/lib"});
+  CHECK_FALSE(fixture.has_folder());
+}
+
+TEST_CASE("a module with a procedure of its own decides nothing for those that are activated after it") {
+  EngineFixture fixture;
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::committing, "lib", "one"),
+                        entry(Step::done, "lib", "one"), entry(Step::staging, "root", "one"),
+                        entry(Step::activating, "root", "one")}) == ExitCode::rolled_back);
+  CHECK(fixture.hosts.steps() == Names{"one lock /srv/root", "one revert /srv/root"});
+}
+
+TEST_CASE("a project that is broken meanwhile does not matter to a settler") {
+  EngineFixture fixture;
+  fixture.write("project.ini", "[projekt]\nname = \n[[[\n");
+  fixture.write("lib/lib.ini", "path = here\n");
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one")}) == ExitCode::rolled_back);
+  CHECK(fixture.hosts.count("one revert /srv/lib") == 1);
+}
+
+TEST_CASE("nothing of a damaged journal is acted upon") {
+  EngineFixture fixture;
+  fixture.on_connect = [](const std::string&) { throw Error(Code::unreachable, "no route"); };
+  CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::committing, "lib", "one")}) ==
+        ExitCode::rollback_failed);
+  std::string text = base::read_file(fixture.run_folder() / "journal");
+  text[text.find("activating")] = 'A';
+  base::write_file(fixture.run_folder() / "journal", text);
+  fixture.on_connect = nullptr;
+  CHECK(fixture.settle_again() == ExitCode::nothing_activated);
+  CHECK(fixture.hosts.steps().empty());
+  CHECK(fixture.has_folder());
 }

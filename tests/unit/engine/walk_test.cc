@@ -66,7 +66,7 @@ TEST_CASE("every host hears the signals of its modules in order, dependencies fi
   CHECK(fixture.hosts.steps_of("one") == expected);
   CHECK(fixture.hosts.steps_of("two") == expected);
   CHECK(fixture.outcomes() == kAllDeployed);
-  CHECK_FALSE(fixture.has_journal());
+  CHECK_FALSE(fixture.has_folder());
 }
 
 TEST_CASE("nothing is activated anywhere before everything is sealed everywhere") {
@@ -102,7 +102,7 @@ TEST_CASE("a second deploy of the same things only looks") {
   CHECK(fixture.outcomes() == Names{"lib on one: unchanged", "lib on two: unchanged",
                                     "root on one: unchanged", "root on two: unchanged"});
   CHECK(fixture.live("one", "/srv/root") == before);
-  CHECK_FALSE(fixture.has_journal());
+  CHECK_FALSE(fixture.has_folder());
 }
 
 TEST_CASE("only the module that changed is deployed, and only where it is not there yet") {
@@ -184,7 +184,7 @@ TEST_CASE("a dry run compares, and does nothing else to any host") {
   const Names expected = {"look /srv/lib", "look /srv/root", "compare /srv/lib", "compare /srv/root"};
   CHECK(fixture.hosts.steps_of("one") == expected);
   CHECK(fixture.hosts.steps_of("two") == expected);
-  CHECK_FALSE(fixture.has_journal());
+  CHECK_FALSE(fixture.has_folder());
   const auto plans = fixture.events.of<event::Planned>();
   REQUIRE(plans.size() == 4);
   for (const auto& plan : plans) {
@@ -261,7 +261,7 @@ TEST_CASE("who replaces SIG_DEPLOY and runs the default has its module live befo
   CHECK(last(steps, " commit /srv/lib") < first(steps, " stage /srv/root"));
   CHECK(fixture.hosts.count("commit /srv/lib") == 2);
   CHECK(fixture.outcomes() == kAllDeployed);
-  CHECK_FALSE(fixture.has_journal());
+  CHECK_FALSE(fixture.has_folder());
 }
 
 TEST_CASE("who replaces SIG_DEPLOY may handle the signals of its own procedure, on many hosts at once") {

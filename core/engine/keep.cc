@@ -1,0 +1,208 @@
+#include "core/engine/keep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/engine/composition.h"
+#include "core/engine/kept_source.h"
+#include "core/engine/parallel.h"
+#include "core/engine/resume.h"
+#include "core/engine/unfinished_runs.h"
+#include "core/sync/plan.h"
+
+namespace porter::engine {
+namespace {
+
+// For all items at once; throws the first that any of them threw.
+template <class Item>
+void for_each_or_throw(const std::vector<Item*>& items, const std::function<void(Item&)>& work,
+                       std::size_t most = kHandlerThreads) {
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const std::function<void(Item&)> guarded = [&](Item& item) {
+    try {
+      work(item);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  for_each_at_once<Item>(items, guarded, most);
+  if (failure) std::rethrow_exception(failure);
+}
+
+// The bytes that are about to travel, each once, however many hosts and paths want them.
+class Needs {
+  using File = std::pair<const base::Digest, sync::Content>;
+
+ public:
+  void add(const sync::Composed& composed, sync::EntryRef ref) {
+    const base::Digest& digest = composed.tree.folders[ref.folder].entries[ref.entry].digest;
+    const std::lock_guard lock(mutex_);
+    if (!files_.contains(digest)) files_.emplace(digest, composed.content_of(ref));
+  }
+
+  void add_all(const sync::Composed& composed) {
+    const std::vector<sync::Folder>& folders = composed.tree.folders;
+    for (std::uint32_t folder = 0; folder < folders.size(); ++folder) {
+      for (std::uint32_t entry = 0; entry < folders[folder].entries.size(); ++entry) {
+        if (folders[folder].entries[entry].kind == sync::Kind::file) add(composed, {folder, entry});
+      }
+    }
+  }
+
+  void keep_in(const KeptSource& kept, const base::CancelToken& cancel) {
+    std::vector<File*> files;
+    for (File& file : files_)
+      files.push_back(&file);
+    for_each_or_throw<File>(
+        files, [&](File& file) { kept.keep_file(file.first, file.second, cancel); },
+        std::max(1U, std::thread::hardware_concurrency()));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<base::Digest, sync::Content> files_;
+};
+
+bool has_sound_base(const protocol::SiteState& site) {
+  return !site.current.empty() && !site.seal_damaged && !site.drifted();
+}
+
+void find_needs(const Deployment& deployment, Needs& needs) {
+  const sync::Composed& composed = *deployment.composed;
+  if (!has_sound_base(deployment.before)) return needs.add_all(composed);
+  const sync::SyncPlan plan = deployment.host->endpoint->compare(site_query(deployment), composed);
+  for (const sync::FileStep& step : plan.files) {
+    if (step.action == sync::Action::whole || step.action == sync::Action::delta)
+      needs.add(composed, step.wanted);
+  }
+}
+
+bool is_to_send(const Deployment& deployment) {
+  return deployment.state == State::planned;
+}
+
+// The fresh shared paths of a module on this host that the source has something for.
+std::vector<std::string> missing_seeds(const Deployment& deployment) {
+  std::vector<std::string> missing;
+  for (const std::string& seed : deployment.seeds) {
+    if (!deployment.host->endpoint->exists(deployment.site() + "/shared/" + seed)) missing.push_back(seed);
+  }
+  return missing;
+}
+
+// What has to come from the source before any target changes, found by all hosts at once.
+struct Findings {
+  Needs needs;
+  std::mutex mutex;
+  std::map<const ModuleRun*, std::set<std::string>> seeds;
+};
+
+void look_at(const Deployment& deployment, Findings& findings) {
+  find_needs(deployment, findings.needs);
+  for (const std::string& seed : missing_seeds(deployment)) {
+    const std::lock_guard lock(findings.mutex);
+    findings.seeds[deployment.module].insert(seed);
+  }
+}
+
+void look_everywhere(const Fleet& fleet, Findings& findings) {
+  std::vector<HostRun*> hosts;
+  for (const auto& host : fleet.hosts)
+    hosts.push_back(host.get());
+  for_each_or_throw<HostRun>(hosts, [&](HostRun& host) {
+    for (const Deployment* deployment : fleet.on(host)) {
+      if (is_to_send(*deployment)) look_at(*deployment, findings);
+    }
+  });
+}
+
+// "seeds/N" for the N-th module.
+std::string seeds_folder(const Fleet& fleet, const ModuleRun& module) {
+  const auto at = std::find_if(fleet.modules.begin(), fleet.modules.end(),
+                               [&](const auto& one) { return one.get() == &module; });
+  return fmt::format("seeds/{}", at - fleet.modules.begin());
+}
+
+void keep_seeds(const Fleet& fleet, const Findings& findings, const std::filesystem::path& run_folder,
+                const base::CancelToken& cancel) {
+  for (const auto& [module, seeds] : findings.seeds) {
+    for (const std::string& seed : seeds) {
+      source::Checkout part = module->checkout;
+      part.tree /= seed;
+      source::make_private(part, run_folder / seeds_folder(fleet, *module) / seed, cancel);
+    }
+  }
+}
+
+// Numbers the deployments that something is to be done for.
+std::vector<Place> places_of(const Walk& walk) {
+  std::vector<Place> places;
+  for (const auto& deployment : walk.fleet.deployments) {
+    if (!deployment->to_do()) continue;
+    deployment->place = places.size();
+    places.push_back(place_of(*deployment, walk.run));
+  }
+  return places;
+}
+
+void keep_trees(const Fleet& fleet, const KeptSource& kept, std::vector<Place>& places) {
+  for (const auto& deployment : fleet.deployments) {
+    if (!deployment->to_do()) continue;
+    Place& place = places[deployment->place];
+    place.tree = kept.keep_tree(deployment->composed->tree);
+    place.seeds = seeds_folder(fleet, *deployment->module);
+  }
+}
+
+void open_folder(Walk& walk) {
+  const std::filesystem::path state = walk.run.around.world.state_folder();
+  forget_oldest_runs(state, kMostUnfinishedRuns - 1);
+  walk.folder.emplace(RunFolder::create(state, walk.run.request.run_id));
+}
+
+void write(Walk& walk, std::vector<Place> places) {
+  const Run& run = walk.run;
+  walk.folder->write({Run::user(), base::format_iso(run.started), run.request, std::move(places)});
+}
+
+}  // namespace
+
+void keep_run(Walk& walk) {
+  open_folder(walk);
+  const std::filesystem::path& folder = walk.folder->path();
+  const base::CancelToken& cancel = walk.run.shield.waits();
+  Findings findings;
+  look_everywhere(walk.fleet, findings);
+  const KeptSource kept(folder);
+  findings.needs.keep_in(kept, cancel);
+  keep_seeds(walk.fleet, findings, folder, cancel);
+  std::vector<Place> places = places_of(walk);
+  keep_trees(walk.fleet, kept, places);
+  write(walk, std::move(places));
+}
+
+void keep_more(Walk& walk) {
+  take_over_sealed(walk);
+  Findings findings;
+  look_everywhere(walk.fleet, findings);
+  findings.needs.keep_in(KeptSource(walk.folder->path()), walk.run.shield.waits());
+  RunFacts facts = walk.folder->facts();
+  for (const auto& deployment : walk.fleet.deployments)
+    facts.places[deployment->place].release_id = deployment->release_id;
+  walk.folder->write(std::move(facts));
+}
+
+void keep_places(Walk& walk) {
+  open_folder(walk);
+  write(walk, places_of(walk));
+}
+
+}  // namespace porter::engine

@@ -1,0 +1,106 @@
+#include "core/engine/unfinished_runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "core/base/text.h"
+#include "core/engine/run_folder.h"
+
+namespace porter::engine {
+namespace {
+
+std::string command_of(const Request& request) {
+  std::vector<std::string> words = {"deploy"};
+  words.insert(words.end(), request.modules.begin(), request.modules.end());
+  for (const std::string& host : request.hosts)
+    words.insert(words.end(), {"--host", host});
+  if (!request.config.empty()) words.insert(words.end(), {"--config", request.config});
+  words.insert(words.end(), {"--release", request.ref});
+  return base::quote_shell(words);
+}
+
+std::string state_of(const RunFolder& folder) {
+  const std::vector<JournalEntry> open = open_steps(folder.journal().entries());
+  if (open.empty()) return folder.is_committed() ? "committed" : "put back";
+  const bool staged = std::all_of(open.begin(), open.end(),
+                                  [](const JournalEntry& entry) { return entry.step == Step::staging; });
+  return staged ? "staged" : "half activated";
+}
+
+bool is_covered(const Place& place, const std::vector<Place>& by) {
+  return std::any_of(by.begin(), by.end(), [&](const Place& other) {
+    return other.host.name == place.host.name && other.site == place.site;
+  });
+}
+
+// Those that are neither alive nor damaged.
+void for_each_dead(const std::filesystem::path& state_folder, const std::function<void(RunFolder&)>& work) {
+  for (const std::string& id : RunFolder::all(state_folder)) {
+    try {
+      if (std::optional<RunFolder> folder = RunFolder::open(state_folder, id, Patience::no)) work(*folder);
+    } catch (const base::Error&) {
+      // Alive, or nobody can tell what it was about: it stays.
+    }
+  }
+}
+
+UnfinishedRun describe(const std::filesystem::path& state_folder, const std::string& id, std::string state) {
+  const RunFacts facts = RunFolder::read_facts(state_folder, id);
+  return {id, facts.started, facts.who, command_of(facts.request), std::move(state)};
+}
+
+}  // namespace
+
+std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_folder) {
+  std::vector<UnfinishedRun> found;
+  for (const std::string& id : RunFolder::all(state_folder)) {
+    try {
+      try {
+        const std::optional<RunFolder> folder = RunFolder::open(state_folder, id, Patience::no);
+        if (folder) found.push_back(describe(state_folder, id, state_of(*folder)));
+      } catch (const base::Error& error) {
+        if (error.code() != base::Code::locked) throw;
+        found.push_back(describe(state_folder, id, "running"));
+      }
+    } catch (const base::Error& error) {
+      found.push_back({id, "", "", "", "damaged: " + error.where().file + " " + error.message()});
+    }
+  }
+  return found;
+}
+
+base::Error unknown_run(const std::filesystem::path& state_folder, const std::string& run_id) {
+  const std::vector<std::string> known = RunFolder::all(state_folder);
+  return base::Error(base::Code::missing,
+                     fmt::format("there is no unfinished run {}: it ended well, changed nothing, or a later "
+                                 "deploy took its place",
+                                 base::printable(run_id)))
+      .hint(known.empty() ? "no run is unfinished" : "unfinished are: " + base::join(known, ", "));
+}
+
+void require_unfinished(const std::filesystem::path& state_folder, const std::string& run_id) {
+  const std::vector<std::string> known = RunFolder::all(state_folder);
+  if (std::find(known.begin(), known.end(), run_id) == known.end()) throw unknown_run(state_folder, run_id);
+}
+
+void forget_covered_runs(const std::filesystem::path& state_folder, const std::vector<Place>& places) {
+  for_each_dead(state_folder, [&](RunFolder& folder) {
+    const std::vector<Place>& kept = folder.facts().places;
+    if (std::all_of(kept.begin(), kept.end(), [&](const Place& place) { return is_covered(place, places); }))
+      folder.remove();
+  });
+}
+
+void forget_oldest_runs(const std::filesystem::path& state_folder, std::size_t most) {
+  for_each_dead(state_folder, [](RunFolder&) {});  // those without a step go by themselves
+  std::size_t count = RunFolder::all(state_folder).size();
+  for_each_dead(state_folder, [&](RunFolder& folder) {
+    if (count <= most || !open_steps(folder.journal().entries()).empty()) return;
+    folder.remove();
+    --count;
+  });
+}
+
+}  // namespace porter::engine
