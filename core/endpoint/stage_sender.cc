@@ -123,7 +123,7 @@ void StageSender::sort_files() {
       ++number;
     const bool sent = step.action == sync::Action::whole || step.action == sync::Action::delta;
     if (!sent) continue;
-    const bool on_disk = composed_.content_of(step.wanted).bytes == nullptr;
+    const bool on_disk = composed_.content_of(step.wanted).is_file();
     (step.action == sync::Action::delta && on_disk ? delta_ : whole_).push_back(number);
     ++done_.files_total;
     done_.bytes_total += entry(number).size;
@@ -187,10 +187,9 @@ void StageSender::flush_batch() {
 
 std::string StageSender::read_small(FileNumber number) const {
   const sync::Content content = composed_.content_of(refs_[number]);
-  if (content.bytes) return *content.bytes;
   std::string bytes;
   try {
-    bytes = base::read_file(content.path, kSmall);
+    bytes = content.read(kSmall);
   } catch (const Error& error) {
     if (error.code() != Code::refused && error.code() != Code::missing) throw;
     throw_changed(number);

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <map>
 #include <mutex>
 #include <set>
-#include <thread>
 
 #include "core/engine/composition.h"
 #include "core/engine/kept_source.h"
-#include "core/engine/parallel.h"
 #include "core/engine/resume.h"
 #include "core/engine/unfinished_runs.h"
 #include "core/sync/plan.h"
@@ -19,33 +16,14 @@
 namespace porter::engine {
 namespace {
 
-// For all items at once; throws the first that any of them threw.
-template <class Item>
-void for_each_or_throw(const std::vector<Item*>& items, const std::function<void(Item&)>& work,
-                       std::size_t most = kHandlerThreads) {
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const std::function<void(Item&)> guarded = [&](Item& item) {
-    try {
-      work(item);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  for_each_at_once<Item>(items, guarded, most);
-  if (failure) std::rethrow_exception(failure);
-}
-
 // The bytes that are about to travel, each once, however many hosts and paths want them.
 class Needs {
-  using File = std::pair<const base::Digest, sync::Content>;
-
  public:
   void add(const sync::Composed& composed, sync::EntryRef ref) {
-    const base::Digest& digest = composed.tree.folders[ref.folder].entries[ref.entry].digest;
+    const sync::Entry& entry = composed.tree.folders[ref.folder].entries[ref.entry];
     const std::lock_guard lock(mutex_);
-    if (!files_.contains(digest)) files_.emplace(digest, composed.content_of(ref));
+    if (!files_.contains(entry.digest))
+      files_.emplace(entry.digest, File{entry.size, composed.content_of(ref)});
   }
 
   void add_all(const sync::Composed& composed) {
@@ -57,18 +35,19 @@ class Needs {
     }
   }
 
-  void keep_in(const KeptSource& kept, const base::CancelToken& cancel) {
-    std::vector<File*> files;
-    for (File& file : files_)
-      files.push_back(&file);
-    for_each_or_throw<File>(
-        files, [&](File& file) { kept.keep_file(file.first, file.second, cancel); },
-        std::max(1U, std::thread::hardware_concurrency()));
+  void keep_in(KeptSource& kept, const base::CancelToken& cancel) const {
+    for (const auto& [digest, file] : files_)
+      kept.keep_file(digest, file.size, file.content, cancel);
+    kept.flush();
   }
 
  private:
+  struct File {
+    std::uint64_t size = 0;
+    sync::Content content;
+  };
   std::mutex mutex_;
-  std::map<base::Digest, sync::Content> files_;
+  std::map<base::Digest, File> files_;
 };
 
 bool has_sound_base(const protocol::SiteState& site) {
@@ -113,15 +92,11 @@ void look_at(const Deployment& deployment, Findings& findings) {
   }
 }
 
-void look_everywhere(const Fleet& fleet, Findings& findings) {
-  std::vector<HostRun*> hosts;
-  for (const auto& host : fleet.hosts)
-    hosts.push_back(host.get());
-  for_each_or_throw<HostRun>(hosts, [&](HostRun& host) {
-    for (const Deployment* deployment : fleet.on(host)) {
-      if (is_to_send(*deployment)) look_at(*deployment, findings);
-    }
+void look_everywhere(Walk& walk, Findings& findings) {
+  walk.each_module_on_host([&](HostRun&, Deployment& one) {
+    if (is_to_send(one)) look_at(one, findings);
   });
+  walk.throw_failures();
 }
 
 // "seeds/N" for the N-th module.
@@ -180,8 +155,8 @@ void keep_run(Walk& walk) {
   const std::filesystem::path& folder = walk.folder->path();
   const base::CancelToken& cancel = walk.run.shield.waits();
   Findings findings;
-  look_everywhere(walk.fleet, findings);
-  const KeptSource kept(folder);
+  look_everywhere(walk, findings);
+  KeptSource kept(folder);
   findings.needs.keep_in(kept, cancel);
   keep_seeds(walk.fleet, findings, folder, cancel);
   std::vector<Place> places = places_of(walk);
@@ -192,8 +167,9 @@ void keep_run(Walk& walk) {
 void keep_more(Walk& walk) {
   take_over_sealed(walk);
   Findings findings;
-  look_everywhere(walk.fleet, findings);
-  findings.needs.keep_in(KeptSource(walk.folder->path()), walk.run.shield.waits());
+  look_everywhere(walk, findings);
+  KeptSource kept(walk.folder->path());
+  findings.needs.keep_in(kept, walk.run.shield.waits());
   RunFacts facts = walk.folder->facts();
   for (const auto& deployment : walk.fleet.deployments)
     facts.places[deployment->place].release_id = deployment->release_id;

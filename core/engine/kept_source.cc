@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <set>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
@@ -21,20 +21,12 @@ namespace fs = std::filesystem;
 using base::Code;
 using base::Error;
 
+constexpr std::size_t kBatch = 1U << 20U;
+constexpr std::size_t kIndexEntry = 48;
+
 Error changed(const std::string& file) {
   return Error(Code::source, fmt::format("{}: is not what it was when the run began", base::printable(file)))
       .hint("deploy again, and let nothing write there meanwhile");
-}
-
-// Shared blocks where the file system can: never a hard link, since a build may write into the source's
-// files, and git takes a file whose link count changed for a changed one and would write all of them anew.
-void copy_to(int to, const sync::Content& content, const base::CancelToken& cancel) {
-  if (content.bytes) return base::write_all(to, *content.bytes);
-  const base::UniqueFd from(::open(content.path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!from && errno == ENOENT) throw changed(content.path);
-  if (!from) base::throw_errno(content.path);
-  base::while_doing("keeping " + base::printable(content.path),
-                    [&] { base::clone_content(from.get(), to, &cancel); });
 }
 
 bool holds(const fs::path& file, const base::Digest& digest) {
@@ -42,7 +34,43 @@ bool holds(const fs::path& file, const base::Digest& digest) {
   return fd && base::sha256_of_descriptor(fd.get()) == digest;
 }
 
+void append(const fs::path& file, const std::string& bytes) {
+  const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!fd) base::throw_errno(file.string());
+  base::write_all(fd.get(), bytes);
+}
+
+// Shared blocks where the file system can: never a hard link, since a build may write into the source's
+// files, and git takes a file whose link count changed for a changed one and would write all of them anew.
+void copy_large(const sync::Content& content, const fs::path& to, const base::CancelToken& cancel) {
+  const base::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out) base::throw_errno(to.string());
+  if (content.bytes) return base::write_all(out.get(), *content.bytes);
+  const base::UniqueFd in(::open(content.path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!in && errno == ENOENT) throw changed(content.path);
+  if (!in) base::throw_errno(content.path);
+  base::clone_content(in.get(), out.get(), &cancel);
+}
+
+std::string read_if_any(const fs::path& file) {
+  return fs::exists(file) ? base::read_file(file, sync::kMaxTreeBytes) : std::string();
+}
+
 }  // namespace
+
+KeptSource::KeptSource(const fs::path& run_folder)
+    : trees_(run_folder / "trees"), contents_(run_folder / "content") {
+  const std::string index = read_if_any(contents_ / "index");
+  base::ByteReader reader(index, "content/index");
+  while (reader.remaining() >= kIndexEntry) {
+    const base::Digest digest = reader.digest();
+    const std::uint64_t offset = reader.u64();
+    packed_[digest] = {offset, reader.u64()};
+  }
+  std::error_code none;
+  const std::uintmax_t size = fs::file_size(contents_ / "pack", none);
+  pack_size_ = none ? 0 : size;
+}
 
 std::string KeptSource::keep_tree(const sync::Tree& tree) const {
   const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
@@ -52,17 +80,56 @@ std::string KeptSource::keep_tree(const sync::Tree& tree) const {
   return name;
 }
 
-void KeptSource::keep_file(const base::Digest& digest, const sync::Content& content,
-                           const base::CancelToken& cancel) const {
-  const std::string name = base::to_hex(digest);
-  if (holds(contents_ / name, digest)) return;
+void KeptSource::keep_file(const base::Digest& digest, std::uint64_t size, const sync::Content& content,
+                           const base::CancelToken& cancel) {
+  cancel.check();
+  base::while_doing("keeping " + base::printable(content.path), [&] {
+    if (size <= kSmall) return pack(digest, content);
+    const fs::path file = contents_ / base::to_hex(digest);
+    if (holds(file, digest)) return;
+    base::make_folders(contents_, 0700);
+    copy_large(content, file, cancel);
+    if (!holds(file, digest)) throw changed(content.path);
+  });
+}
+
+void KeptSource::pack(const base::Digest& digest, const sync::Content& content) {
+  const auto known = packed_.find(digest);
+  if (known != packed_.end() && base::sha256(packed(known->second).read(SIZE_MAX)) == digest) return;
+  std::string bytes;
+  try {
+    bytes = content.read(SIZE_MAX);
+  } catch (const Error& error) {
+    if (error.code() != Code::missing) throw;
+    throw changed(content.path);
+  }
+  if (base::sha256(bytes) != digest) throw changed(content.path);
+  const sync::Content::Part part{pack_size_, bytes.size()};
+  waiting_ += bytes;
+  waiting_index_ += base::ByteWriter().digest(digest).u64(part.offset).u64(part.size).data();
+  pack_size_ += part.size;
+  packed_[digest] = part;
+  if (waiting_.size() >= kBatch) flush();
+}
+
+// The pack first: the index tells of nothing that is not there.
+void KeptSource::flush() {
+  if (waiting_index_.empty()) return;
   base::make_folders(contents_, 0700);
-  const fs::path fresh = contents_ / ("." + name);
-  const base::UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd) base::throw_errno(fresh.string());
-  copy_to(fd.get(), content, cancel);
-  if (!holds(fresh, digest)) throw changed(content.path);
-  fs::rename(fresh, contents_ / name);
+  append(contents_ / "pack", std::exchange(waiting_, {}));
+  append(contents_ / "index", std::exchange(waiting_index_, {}));
+}
+
+sync::Content KeptSource::packed(const sync::Content::Part& part) const {
+  return {(contents_ / "pack").string(), nullptr, part};
+}
+
+std::map<std::string, std::uintmax_t> KeptSource::large_files() const {
+  std::map<std::string, std::uintmax_t> found;
+  std::error_code none;  // nothing had to be kept
+  for (const auto& entry : fs::directory_iterator(contents_, none))
+    found[entry.path().filename().string()] = entry.file_size();
+  return found;
 }
 
 sync::Composed KeptSource::load(const std::string& tree, const std::string& source) const {
@@ -70,16 +137,18 @@ sync::Composed KeptSource::load(const std::string& tree, const std::string& sour
   if (base::to_hex(base::sha256(bytes)) != tree)
     throw Error(Code::io, "is not as it was written").at((trees_ / tree).string());
   sync::Tree kept = sync::decode_tree(bytes);
-  std::set<std::string> names;
-  std::error_code none;  // nothing had to be kept
-  for (const auto& entry : fs::directory_iterator(contents_, none))
-    names.insert(entry.path().filename().string());
+  const std::map<std::string, std::uintmax_t> large = large_files();
   std::map<std::string, sync::Content, sync::PathLess> contents;
   for (const sync::Folder& folder : kept.folders) {
     for (const sync::Entry& entry : folder.entries) {
-      const std::string name = base::to_hex(entry.digest);
-      if (entry.kind == sync::Kind::file && names.contains(name))
-        contents[sync::join_path(folder.path, entry.name)] = {(contents_ / name).string(), nullptr};
+      if (entry.kind != sync::Kind::file) continue;
+      const std::string path = sync::join_path(folder.path, entry.name);
+      const auto small = packed_.find(entry.digest);
+      const auto alone = large.find(base::to_hex(entry.digest));
+      if (small != packed_.end())
+        contents[path] = packed(small->second);
+      else if (alone != large.end() && alone->second == entry.size)  // else it was cut short
+        contents[path] = {(contents_ / alone->first).string(), nullptr};
     }
   }
   return {std::move(kept), source, std::move(contents)};

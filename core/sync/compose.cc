@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 
 #include "core/base/error.h"
 #include "core/base/fd.h"
+#include "core/base/files.h"
 #include "core/base/text.h"
 
 namespace porter::sync {
@@ -94,7 +96,27 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
   return entry;
 }
 
+std::string read_part(const std::string& file, const Content::Part& part) {
+  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) base::throw_errno(file);
+  std::string bytes(static_cast<std::size_t>(part.size), '\0');
+  ssize_t got = 0;
+  do
+    got = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(part.offset));
+  while (got < 0 && errno == EINTR);
+  if (got < 0) base::throw_errno(file);
+  bytes.resize(static_cast<std::size_t>(got));
+  return bytes;
+}
+
 }  // namespace
+
+std::string Content::read(std::size_t limit) const {
+  if (bytes) return *bytes;
+  if (!part) return base::read_file(path, limit);
+  if (part->size > limit) throw Error(Code::refused, path + ": holds more than may be read");
+  return read_part(path, *part);
+}
 
 Content Composed::content_of(std::size_t folder, std::size_t entry) const {
   const std::string path = join_path(tree.folders[folder].path, tree.folders[folder].entries[entry].name);

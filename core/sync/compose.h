@@ -17,10 +17,20 @@
 namespace porter::sync {
 
 // Where the bytes of a file are: in memory when `bytes` is set, else in the file `path`, absolute, on the
-// operator's side. Whoever sends a file checks what it read against the entry's digest.
+// operator's side; all of it, or this part. Whoever sends a file checks what it read against the entry's
+// digest.
 struct Content {
+  struct Part {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+  };
   std::string path;
   std::shared_ptr<const std::string> bytes;
+  std::optional<Part> part = {};
+
+  bool is_file() const { return !bytes && !part; }
+  // Throws as base::read_file() does; a part that reaches beyond the end of its file comes short.
+  std::string read(std::size_t limit) const;
 };
 
 // Lowest first: a higher layer replaces files of the lower ones; twice the same path within one is a

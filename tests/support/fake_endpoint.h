@@ -277,7 +277,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
       for (std::size_t j = 0; j < folder.entries.size(); ++j) {
         if (folder.entries[j].kind != sync::Kind::file) continue;
         const sync::Content content = composed.content_of(i, j);
-        const std::string bytes = content.bytes ? *content.bytes : base::read_file(content.path);
+        const std::string bytes = content.read(SIZE_MAX);
         if (base::sha256(bytes) != folder.entries[j].digest)
           throw base::Error(base::Code::source, content.path + ": changed");
         files[sync::join_path(folder.path, folder.entries[j].name)] = bytes;

@@ -25,23 +25,30 @@ struct Kept {
   }
   base::Digest digest_of(const std::string& path) const { return tree.find(path)->digest; }
   void keep(const std::string& path) const {
-    kept().keep_file(digest_of(path), {(source() / path).string(), nullptr}, {});
+    KeptSource kept(run());
+    kept.keep_file(digest_of(path), tree.find(path)->size, {(source() / path).string(), nullptr}, {});
+    kept.flush();
   }
   KeptSource kept() const { return KeptSource(run()); }
   std::string content(const sync::Composed& of, const std::string& path) const {
     for (std::size_t i = 0; i < of.tree.folders.size(); ++i) {
       for (std::size_t j = 0; j < of.tree.folders[i].entries.size(); ++j) {
         if (sync::join_path(of.tree.folders[i].path, of.tree.folders[i].entries[j].name) == path)
-          return base::read_file(of.content_of(i, j).path);
+          return of.content_of(i, j).read(SIZE_MAX);
       }
     }
     return "no such path";
   }
-  std::size_t files_kept() const {
-    std::size_t count = 0;
+  // What a resume would send, whatever the source has by now.
+  std::string kept_bytes(const std::string& path) const {
+    const std::string name = kept().keep_tree(tree);
+    return content(kept().load(name, "/nowhere"), path);
+  }
+  std::uintmax_t kept_size() const {
+    std::uintmax_t size = 0;
     for (const auto& entry : std::filesystem::directory_iterator(run() / "content"))
-      count += entry.is_regular_file() ? 1 : 0;
-    return count;
+      size += entry.path().filename() == "index" ? 0 : entry.file_size();
+    return size;
   }
 
   base::TemporaryFolder folder;
@@ -66,40 +73,78 @@ TEST_CASE("a kept tree comes back as it was, with the bytes of then") {
 
 TEST_CASE("the same bytes are kept once, and later writing into the source does not reach them") {
   const Kept at;
-  at.keep("sub/data.bin");
-  at.keep("sub/data.bin");
-  CHECK(at.files_kept() == 1);
-  const auto in_place = std::filesystem::path(at.source() / "sub/data.bin");
-  std::filesystem::resize_file(in_place, 5);
-  CHECK(base::sha256_of_file(at.run() / "content" / base::to_hex(at.digest_of("sub/data.bin"))) ==
-        at.digest_of("sub/data.bin"));
+  const std::string path = GENERATE(as<std::string>(), "page.html", "sub/data.bin");
+  const std::string before = base::read_file(at.source() / path);
+  at.keep(path);
+  at.keep(path);
+  CHECK(at.kept_size() == before.size());
+  std::filesystem::resize_file(at.source() / path, 5);
+  CHECK(at.kept_bytes(path) == before);
 }
 
 TEST_CASE("bytes that are only in memory are written down") {
   const Kept at;
-  const std::string text = "made by a handler";
-  at.kept().keep_file(base::sha256(text), {"", std::make_shared<const std::string>(text)}, {});
-  CHECK(base::read_file(at.run() / "content" / base::to_hex(base::sha256(text))) == text);
+  const std::string text = GENERATE(std::string("made by a handler"), std::string(200'000, 'h'));
+  KeptSource kept = at.kept();
+  kept.keep_file(base::sha256(text), text.size(), {"", std::make_shared<const std::string>(text)}, {});
+  kept.flush();
+  const std::string file = text.size() <= KeptSource::kSmall ? "pack" : base::to_hex(base::sha256(text));
+  CHECK(base::read_file(at.run() / "content" / file) == text);
+}
+
+TEST_CASE("many small files are one, and each comes back") {
+  Kept at;
+  for (int i = 0; i < 500; ++i)
+    at.write("many/" + std::to_string(i),
+             std::string(static_cast<std::size_t>(i) * 100, static_cast<char>('a' + i % 26)));
+  at.tree = sync::walk_folder(at.source().string(), {});
+  {
+    KeptSource kept = at.kept();
+    for (int i = 0; i < 500; ++i) {
+      const std::string path = "many/" + std::to_string(i);
+      kept.keep_file(at.digest_of(path), at.tree.find(path)->size, {(at.source() / path).string(), nullptr},
+                     {});
+    }
+    kept.flush();
+  }
+  for (const int i : {0, 1, 250, 499})
+    CHECK(at.kept_bytes("many/" + std::to_string(i)) ==
+          std::string(static_cast<std::size_t>(i) * 100, static_cast<char>('a' + i % 26)));
 }
 
 TEST_CASE("a file that is not what was composed is not kept") {
   const Kept at;
-  at.write("page.html", "changed\n");
-  const base::Error problem = tests::error_of([&] { at.keep("page.html"); });
+  const std::string path = GENERATE(as<std::string>(), "page.html", "sub/data.bin");
+  if (GENERATE(true, false))
+    at.write(path, "changed\n");
+  else
+    std::filesystem::remove(at.source() / path);
+  const base::Error problem = tests::error_of([&] { at.keep(path); });
   CHECK(problem.code() == base::Code::source);
-  CHECK(problem.message().find("page.html") != std::string::npos);
-  std::filesystem::remove(at.source() / "page.html");
-  CHECK(tests::error_of([&] { at.keep("page.html"); }).code() == base::Code::source);
-  CHECK_FALSE(std::filesystem::exists(at.run() / "content" / base::to_hex(at.digest_of("page.html"))));
+  CHECK(problem.message().find(path) != std::string::npos);
 }
 
 TEST_CASE("kept bytes that a power failure spoiled are kept anew") {
   const Kept at;
+  const std::string path = GENERATE(as<std::string>(), "page.html", "sub/data.bin");
+  const std::string whole = base::read_file(at.source() / path);
+  at.keep(path);
+  const bool small = path == "page.html";
+  const auto file = at.run() / "content" / (small ? "pack" : base::to_hex(at.digest_of(path)));
+  base::write_file(file, GENERATE_COPY(std::string(), whole.substr(0, 3), std::string(whole.size(), 'z')));
+  at.keep(path);
+  CHECK(at.kept_bytes(path) == whole);
+}
+
+TEST_CASE("an index that was cut short tells of what it still holds") {
+  const Kept at;
   at.keep("page.html");
-  const auto file = at.run() / "content" / base::to_hex(at.digest_of("page.html"));
-  base::write_file(file, "");
-  at.keep("page.html");
-  CHECK(base::read_file(file) == "hello\n");
+  const std::string index = base::read_file(at.run() / "content/index");
+  for (std::size_t length = 0; length < index.size(); ++length) {
+    base::write_file(at.run() / "content/index", index.substr(0, length));
+    const std::string name = at.kept().keep_tree(at.tree);
+    CHECK(at.content(at.kept().load(name, at.source().string()), "page.html") == "hello\n");
+  }
 }
 
 TEST_CASE("a kept tree that is cut anywhere, or has any bit flipped, is never taken as valid") {
