@@ -10,8 +10,8 @@
 #include "core/cli/recap.h"
 #include "core/cli/signal_stream.h"
 #include "core/cli/worker_process.h"
-#include "core/engine/journal.h"
 #include "core/engine/run.h"
+#include "core/engine/unfinished_runs.h"
 
 namespace porter::cli {
 namespace {
@@ -128,7 +128,7 @@ class Supervision {
   }
 
   event::RunFinished leave() {
-    const bool half_done = !engine::Journal::read_unfinished(world_.state_folder(), request_.run_id).empty();
+    const bool half_done = engine::is_half_done(world_.state_folder(), request_.run_id);
     if (!half_done) return end_with(ExitCode::interrupted, "interrupted");
     warn("left at once: what is half done stays so until the next deploy");
     return end_with(ExitCode::rollback_failed, "left before everything was put back");

@@ -85,6 +85,14 @@ void require_unfinished(const std::filesystem::path& state_folder, const std::st
   if (std::find(known.begin(), known.end(), run_id) == known.end()) throw unknown_run(state_folder, run_id);
 }
 
+bool is_half_done(const std::filesystem::path& state_folder, const std::string& run_id) noexcept {
+  try {
+    return !open_steps(Journal::read(state_folder / "runs" / run_id / "journal")).empty();
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
 void forget_covered_runs(const std::filesystem::path& state_folder, const std::vector<Place>& places) {
   for_each_dead(state_folder, [&](RunFolder& folder) {
     const std::vector<Place>& kept = folder.facts().places;

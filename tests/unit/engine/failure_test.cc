@@ -158,7 +158,7 @@ TEST_CASE("a handler that fails after the way back is heard, and the release is 
   run.hosts.fail("two activate /srv/lib", kBroken);
   CHECK(run.deploy() == ExitCode::rolled_back);
   CHECK(run.is_old_everywhere());
-  CHECK_FALSE(run.has_journal());
+  CHECK(run.unsettled().empty());
   std::size_t heard = 0;
   for (const auto& talk : run.events.of<event::Talk>())
     heard += talk.text.find("no restart") != std::string::npos ? 1 : 0;
@@ -212,7 +212,7 @@ TEST_CASE("that all is to be committed is on disk before the first commit") {
   Second run;
   std::vector<JournalEntry> open;
   const auto read = [&] {
-    if (open.empty()) open = run.journal();
+    if (open.empty()) open = run.unsettled();
   };
   std::mutex mutex;
   for (const char* host : {"one", "two"}) {

@@ -55,7 +55,7 @@ TEST_CASE("a run whose every commit was done is no rollback, though nothing is l
   CHECK(fixture.settle({entry(Step::committing, "lib", "one"), entry(Step::done, "lib", "one")}) ==
         ExitCode::some_hosts_failed);
   CHECK(fixture.hosts.steps().empty());
-  CHECK_FALSE(fixture.has_journal());
+  CHECK_FALSE(fixture.has_folder());
 }
 
 TEST_CASE("a module that was committed before another was taken back counts") {
@@ -108,14 +108,6 @@ TEST_CASE("a settled run whose every place is committed is forgotten") {
         ExitCode::some_hosts_failed);
   CHECK(fixture.hosts.steps() == Names{"one lock /srv/lib", "one commit /srv/lib"});
   CHECK_FALSE(fixture.has_folder());
-}
-
-TEST_CASE("a module with a procedure of its own decides nothing for those that are activated after it") {
-  EngineFixture fixture;
-  CHECK(fixture.settle({entry(Step::activating, "lib", "one"), entry(Step::committing, "lib", "one"),
-                        entry(Step::done, "lib", "one"), entry(Step::staging, "root", "one"),
-                        entry(Step::activating, "root", "one")}) == ExitCode::rolled_back);
-  CHECK(fixture.hosts.steps() == Names{"one lock /srv/root", "one revert /srv/root"});
 }
 
 TEST_CASE("a project that is broken meanwhile does not matter to a settler") {
