@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "core/engine/journal.h"
+#include "core/engine/run_folder.h"
 #include "core/engine/run.h"
 #include "tests/support/catch.h"
 #include "tests/unit/cli/cli_fixture.h"
@@ -56,8 +56,9 @@ struct Supervised {
   event::RunFinished end() const { return view.of<event::RunFinished>().at(0); }
   // Something that the run left half done.
   void leave_open() {
-    engine::Journal journal(here.world.state_folder(), request.run_id);
-    journal.record({engine::Step::activating, "web", "one", "/srv/web", "id"});
+    engine::RunFolder folder = engine::RunFolder::create(here.world.state_folder(), request.run_id);
+    folder.write({"ada@laptop", "2026-11-21T07:00:00Z", request, {engine::Place()}});
+    folder.record(0, engine::Step::activating);
   }
 
   tests::TestWorld here;
