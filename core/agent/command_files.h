@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/agent/receiver.h"
 #include "core/base/fd.h"
 #include "core/protocol/values.h"
 
@@ -26,15 +27,15 @@ void make_link(const std::string& path, const std::string& target);
 
 // A file on its way: a temporary file beside it, renamed over it at the end. Without finish() nothing is
 // left.
-class FileReplacement {
+class FileReplacement : public Receiver {
  public:
   // mode 0 keeps the mode of what is there, 0644 for a new file. Folders above are made.
   FileReplacement(std::string path, std::uint32_t mode);
-  ~FileReplacement();
+  ~FileReplacement() override;
   FileReplacement(const FileReplacement&) = delete;
   FileReplacement& operator=(const FileReplacement&) = delete;
-  void write(std::string_view bytes);
-  void finish();
+  void write(std::string_view bytes) override;
+  void finish() override;
 
  private:
   std::string path_;

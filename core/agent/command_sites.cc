@@ -66,6 +66,10 @@ protocol::SiteState to_wire(const SiteState& state, const protocol::SiteQuery& q
   const std::size_t skipped = state.releases.size() - std::min(state.releases.size(), kMostReleases);
   for (std::size_t i = skipped; i < state.releases.size(); ++i)
     out.releases.push_back(to_wire(state.releases[i].header));
+  out.pinned = state.pinned;
+  out.bad = state.bad;
+  out.frozen = state.frozen;
+  out.one_file_system = state.one_file_system;
   if (state.pending) {
     out.pending = state.pending->id;
     out.pending_previous = state.pending->previous;
@@ -115,23 +119,29 @@ protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
 
 protocol::HistoryLines Sites::history(const protocol::AskHistory& ask) {
   protocol::HistoryLines out;
-  for (const HistoryRecord& line :
-       Site::open(ask.site, to_layout(ask.layout)).history(std::min<std::uint32_t>(ask.limit, 1000)))
-    out.lines.push_back(
-        {line.time, line.action, line.release, line.previous, line.run_id, line.who, line.version, "", ""});
+  const Site site = Site::open(ask.site, to_layout(ask.layout));
+  out.lines = site.history(std::min<std::uint32_t>(ask.limit, 1000));
   return out;
+}
+
+std::vector<protocol::Difference> Sites::differences(const protocol::DifferenceQuery& query) {
+  Site site = Site::open(query.site, to_layout(query.layout));
+  site.set_generated(generated_rules(query.generated));
+  return site.differences(query.release_id, query.every_byte ? Hash::every_file : Hash::touched,
+                          query.added ? Unlisted::tell : Unlisted::skip);
 }
 
 void Sites::lock(const protocol::LockRequest& request) {
   const Durability durability =
       request.durability == protocol::Durability::full ? Durability::full : Durability::none;
   auto entry = std::make_unique<OpenSite>(
-      OpenSite{Site::open(request.site, to_layout(request.layout), durability), request, {}, {}});
+      OpenSite{Site::open(request.site, to_layout(request.layout), durability), request, {}});
   const protocol::LockNote& note = request.note;
   PrepareOptions options;
   options.adopt = request.adoption == protocol::Adoption::adopt ? Adopt::yes : Adopt::no;
   options.self = {note.run_id, note.who, note.host, note.since, note.message};
   options.keep_release = request.keep_release;
+  options.config = request.config;
   if (sites_.contains(request.site))
     throw Error(Code::refused, request.site + ": is locked by this very connection");
   if (const auto holder = entry->site.prepare(options)) throw locked_error(request.site, *holder);
@@ -158,9 +168,9 @@ protocol::SealHeader Sites::seal(const protocol::SealStage& ask) {
   if (at.stage->id() != ask.header.release_id)
     throw Error(Code::refused, fmt::format("{}: the stage is release {}, not {}", ask.site, at.stage->id(),
                                            ask.header.release_id));
-  at.sealed = at.stage->seal(from_wire(ask.header, at.site.layout()));
+  const sync::SealHeader sealed = at.stage->seal(from_wire(ask.header, at.site.layout()));
   at.stage.reset();
-  return to_wire(at.sealed);
+  return to_wire(sealed);
 }
 
 void Sites::activate(const protocol::Activate& ask) {
@@ -169,24 +179,15 @@ void Sites::activate(const protocol::Activate& ask) {
 }
 
 protocol::SealHeader Sites::reseal(const protocol::Reseal& ask) {
-  OpenSite& at = open(ask.site);
-  at.sealed = at.site.reseal(ask.release_id);
-  return to_wire(at.sealed);
+  return to_wire(open(ask.site).site.reseal(ask.release_id));
 }
 
 void Sites::revert(const protocol::Revert& ask) {
-  open(ask.site).site.revert(ask.release_id);
+  open(ask.site).site.revert(ask.release_id, ask.reason);
 }
 
 protocol::CommitReport Sites::commit(const protocol::Commit& ask) {
-  OpenSite& at = open(ask.site);
-  const protocol::LockNote& note = at.request.note;
-  HistoryRecord details;
-  details.release = ask.release_id;
-  details.run_id = note.run_id;
-  details.who = note.host.empty() ? note.who : note.who + "@" + note.host;
-  if (at.sealed.release_id == ask.release_id) details.version = at.sealed.version_label;
-  CommitResult result = at.site.commit(ask.release_id, ask.keep_releases, details);
+  CommitResult result = open(ask.site).site.commit(ask.release_id, ask.keep_releases, ask.note);
   return {std::move(result.pruned), std::move(result.warnings)};
 }
 
@@ -194,6 +195,18 @@ void Sites::discard(const protocol::Discard& ask) {
   OpenSite& at = open(ask.site);
   if (at.stage && at.stage->id() == ask.release_id) at.stage.reset();
   at.site.discard(ask.release_id);
+}
+
+void Sites::mark(const protocol::MarkRelease& ask) {
+  open(ask.site).site.mark(ask.release_id, ask.mark, ask.reason);
+}
+
+void Sites::freeze(const protocol::FreezeSite& ask) {
+  open(ask.site).site.freeze(ask.freeze);
+}
+
+void Sites::unfreeze(const protocol::UnfreezeSite& ask) {
+  open(ask.site).site.unfreeze(ask.config);
 }
 
 void Sites::discard_stages() noexcept {

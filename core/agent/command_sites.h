@@ -17,7 +17,6 @@ struct OpenSite {
   Site site;
   protocol::LockRequest request;
   std::optional<Stage> stage;
-  sync::SealHeader sealed;  // of the last seal()
 };
 
 class Sites {
@@ -25,6 +24,7 @@ class Sites {
   // Changes nothing.
   static protocol::SiteState look(const protocol::SiteQuery& query);
   static protocol::HistoryLines history(const protocol::AskHistory& ask);
+  static std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query);
 
   // Throws Error(locked) that shows the holder.
   void lock(const protocol::LockRequest& request);
@@ -38,6 +38,10 @@ class Sites {
   void revert(const protocol::Revert& ask);
   protocol::CommitReport commit(const protocol::Commit& ask);
   void discard(const protocol::Discard& ask);
+
+  void mark(const protocol::MarkRelease& ask);
+  void freeze(const protocol::FreezeSite& ask);
+  void unfreeze(const protocol::UnfreezeSite& ask);
 
   // Removes unsealed stages, as far as that works: for the end of the connection.
   void discard_stages() noexcept;

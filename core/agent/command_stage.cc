@@ -177,7 +177,8 @@ void StageCommand::check_room_for_all() const {
   for (const Fate fate : fates_)
     sent.push_back(fate != Fate::local);
   const Space space = space_at(at_.site.path());
-  const Need need = need_of(at_.stage->wanted(), sent, at_.site.layout(), to_take(begin_.request.link), space);
+  const Need need =
+      need_of(at_.stage->wanted(), sent, at_.site.layout(), to_take(begin_.request.link), space);
   check_room(need, space, at_.site.path());
 }
 

@@ -35,8 +35,8 @@ class StageCommand {
   void send_base(const std::string& encoded_digests);
   // A further piece of the wanted tree; with the last one the release folder is made.
   void wanted_piece(const protocol::Piece& piece);
-  // The last one makes folders, takes what is there already, and starts the signatures. Throws Error(no_space)
-  // before that when all of it will not fit.
+  // The last one makes folders, takes what is there already, and starts the signatures. Throws
+  // Error(no_space) before that when all of it will not fit.
   void files_to_come(protocol::FilesToCome more);
   void batch(const protocol::Batch& batch);
   void content(const protocol::ContentPiece& piece);

@@ -2,7 +2,8 @@
 // The lock of a site: two kernel locks that belong to open file descriptions of this process. They end with
 // the process, so there is nothing to unlock and no stale lock.
 //   .porter        flock(2) on the folder: it keeps others out, even when somebody deletes the lock file
-//   .porter/lock   an open file description lock (fcntl F_OFD_SETLK) and a note of the holder: it can be asked
+//   .porter/lock   an open file description lock (fcntl F_OFD_SETLK) and a note of the holder: it can be
+//   asked
 //                  about without being taken, so looking at a site never disturbs a deploy that begins at the
 //                  same moment. We never delete it.
 // Where a file system cannot lock folders (NFS), the file alone has to do. One thread at a time.

@@ -1,18 +1,19 @@
 #include "core/agent/server.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "core/agent/command_files.h"
-#include "core/agent/command_run.h"
 #include "core/agent/command_sites.h"
 #include "core/agent/command_stage.h"
 #include "core/agent/server_facts.h"
 #include "core/agent/server_input.h"
 #include "core/agent/server_output.h"
+#include "core/agent/server_pulse.h"
+#include "core/agent/server_requests.h"
 #include "core/agent/space.h"
 #include "core/base/error.h"
 #include "core/protocol/conversation.h"
@@ -31,46 +32,6 @@ constexpr int kExitLost = 2;
 constexpr int kExitProtocol = 3;
 constexpr std::size_t kDigestLimit = 256U << 20U;
 constexpr std::size_t kNumbersInOneMessage = 32768;
-
-// The path that a command is about; "" when it is about none.
-template <class Message>
-std::string place_of(const Message& message) {
-  if constexpr (requires { message.request.site; }) return message.request.site;
-  if constexpr (requires { std::string(message.site); }) return message.site;
-  if constexpr (requires { std::string(message.path); }) return message.path;
-  return "";
-}
-
-// Says "I live" while a command works.
-class Pulse {
- public:
-  Pulse(Output& output, std::chrono::milliseconds every)
-      : thread_([this, &output, every] { run(output, every); }) {}
-  ~Pulse() {
-    stop_.cancel();
-    thread_.join();
-  }
-  Pulse(const Pulse&) = delete;
-  Pulse& operator=(const Pulse&) = delete;
-
- private:
-  void run(Output& output, std::chrono::milliseconds every) const {
-    pollfd stopped{stop_.descriptor(), POLLIN, 0};
-    while (::poll(&stopped, 1, static_cast<int>(every.count())) <= 0)
-      if (!beat(output, every)) return;
-  }
-  static bool beat(Output& output, std::chrono::milliseconds every) {
-    try {
-      output.beat_after(every);
-      return true;
-    } catch (const Error&) {
-      return false;  // the reading thread notices the end of the connection by itself
-    }
-  }
-
-  base::CancelToken stop_;
-  std::thread thread_;
-};
 
 class Server {
  public:
@@ -106,13 +67,6 @@ class Server {
     return protocol::to_failure(with_space_hint(error, place_));
   }
 
-  template <class Message>
-  void simple(const Frame& frame, void (Server::*command)(const Message&)) {
-    const Message message = protocol::expect<Message>(frame);
-    place_ = place_of(message);
-    answer([&] { (this->*command)(message); });
-  }
-
   void take(const Frame& frame) {
     switch (state_) {
       case State::greeting:
@@ -143,63 +97,8 @@ class Server {
   }
 
   void request(const Frame& frame);
-  void request_about_paths(const Frame& frame);
   void stage_part(const Frame& frame);
   void stage_content(const Frame& frame);
-
-  void look(const protocol::Look& ask) {
-    for (const protocol::SiteQuery& query : ask.sites) {
-      place_ = query.path;
-      output_.send(protocol::Looked{Sites::look(query)});
-    }
-  }
-  void lock(const protocol::LockSite& ask) {
-    sites_.lock(ask.request);
-    done();
-  }
-  void unlock(const protocol::UnlockSite& ask) {
-    sites_.unlock(ask.site);
-    done();
-  }
-  void history(const protocol::AskHistory& ask) { output_.send(Sites::history(ask)); }
-  void seal(const protocol::SealStage& ask) { output_.send(protocol::Sealed{sites_.seal(ask)}); }
-  void activate(const protocol::Activate& ask) {
-    sites_.activate(ask);
-    done();
-  }
-  void reseal(const protocol::Reseal& ask) { output_.send(protocol::Sealed{sites_.reseal(ask)}); }
-  void revert(const protocol::Revert& ask) {
-    sites_.revert(ask);
-    done();
-  }
-  void commit(const protocol::Commit& ask) { output_.send(protocol::Committed{sites_.commit(ask)}); }
-  void discard(const protocol::Discard& ask) {
-    sites_.discard(ask);
-    done();
-  }
-  void run_it(const protocol::Run& ask) { output_.send(protocol::RunEnded{run_program(ask.request, lost_)}); }
-  void stat(const protocol::AskStat& ask) { output_.send(protocol::StatAnswer{path_state(ask.path)}); }
-  void read_file(const protocol::ReadFile& ask) {
-    read_in_pieces(ask.path, ask.limit, [this](std::string bytes, bool last) {
-      output_.send(protocol::FileData{{last, std::move(bytes)}});
-    });
-  }
-  void remove(const protocol::RemovePath& ask) {
-    remove_path(ask.path);
-    done();
-  }
-  void rename(const protocol::RenamePath& ask) {
-    rename_path(ask.from, ask.to);
-    done();
-  }
-  void folder(const protocol::MakeFolder& ask) {
-    make_folder(ask.path, ask.mode);
-    done();
-  }
-  void link(const protocol::MakeLink& ask) {
-    make_link(ask.path, ask.target);
-    done();
-  }
 
   void done() { output_.send(protocol::Done{}); }
 
@@ -219,7 +118,7 @@ class Server {
   void write_begin(const protocol::WriteBegin& ask) {
     later_ = std::nullopt;
     place_ = place_of(ask);
-    keep_error([&] { write_.emplace(ask.path, ask.mode); });
+    keep_error([&] { write_ = std::make_unique<FileReplacement>(ask.path, ask.mode); });
     state_ = State::writing;
   }
   void write_data(const protocol::WriteData& message);
@@ -242,62 +141,24 @@ class Server {
   std::optional<StageCommand> stage_;
   std::optional<protocol::SiteQuery> compare_;
   std::string digests_;
-  std::optional<FileReplacement> write_;
+  std::unique_ptr<Receiver> write_;
   std::optional<Pulse> pulse_;
 };
 
 void Server::request(const Frame& frame) {
   switch (static_cast<Type>(frame.type)) {
-    case Type::look:
-      return simple<protocol::Look>(frame, &Server::look);
-    case Type::lock:
-      return simple<protocol::LockSite>(frame, &Server::lock);
-    case Type::unlock:
-      return simple<protocol::UnlockSite>(frame, &Server::unlock);
-    case Type::history:
-      return simple<protocol::AskHistory>(frame, &Server::history);
     case Type::stage_begin:
       return stage_begin(protocol::expect<protocol::StageBegin>(frame));
     case Type::compare_begin:
       return compare_begin(protocol::expect<protocol::CompareBegin>(frame));
-    case Type::seal:
-      return simple<protocol::SealStage>(frame, &Server::seal);
-    case Type::activate:
-      return simple<protocol::Activate>(frame, &Server::activate);
-    case Type::reseal:
-      return simple<protocol::Reseal>(frame, &Server::reseal);
-    case Type::revert:
-      return simple<protocol::Revert>(frame, &Server::revert);
-    case Type::commit:
-      return simple<protocol::Commit>(frame, &Server::commit);
-    case Type::discard:
-      return simple<protocol::Discard>(frame, &Server::discard);
-    default:
-      return request_about_paths(frame);
-  }
-}
-
-void Server::request_about_paths(const Frame& frame) {
-  switch (static_cast<Type>(frame.type)) {
-    case Type::run:
-      return simple<protocol::Run>(frame, &Server::run_it);
-    case Type::stat:
-      return simple<protocol::AskStat>(frame, &Server::stat);
-    case Type::read_file:
-      return simple<protocol::ReadFile>(frame, &Server::read_file);
     case Type::write_begin:
       return write_begin(protocol::expect<protocol::WriteBegin>(frame));
-    case Type::remove:
-      return simple<protocol::RemovePath>(frame, &Server::remove);
-    case Type::rename:
-      return simple<protocol::RenamePath>(frame, &Server::rename);
-    case Type::make_folder:
-      return simple<protocol::MakeFolder>(frame, &Server::folder);
-    case Type::make_link:
-      return simple<protocol::MakeLink>(frame, &Server::link);
     default:
-      protocol::throw_unexpected(frame.type, "a request");
+      break;
   }
+  const Request asked = read_request(frame, sites_, output_, lost_);
+  place_ = asked.place;
+  answer(asked.work);
 }
 
 void Server::digests(const protocol::FolderDigests& message) {

@@ -8,6 +8,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
+#include "core/agent/marks.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
@@ -21,7 +22,7 @@ using base::Error;
 
 namespace {
 
-constexpr const char* kPorterFolders[] = {"manifests", "staging", "undo", "trash"};
+constexpr const char* kPorterFolders[] = {"manifests", "staging", "undo", "trash", "pinned", "bad", "frozen"};
 
 std::string parent_path(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -43,6 +44,16 @@ void check_adoptable(const Beneath& root, Layout layout, Adopt adopt) {
   if (reason.empty() || adopt == Adopt::yes) return;
   throw Error(Code::refused, fmt::format("{}: {}", root.label(), reason))
       .hint("choose another path, or take the folder over with --adopt (what is there stays)");
+}
+
+void check_not_frozen(const SiteFolders& site, const std::string& config) {
+  const std::optional<protocol::Freeze> freeze = freeze_of(site, config);
+  if (!freeze) return;
+  std::string text = fmt::format("{}: config {} is frozen", site.root.label(), config);
+  if (!freeze->since.empty()) text += " since " + freeze->since;
+  if (!freeze->who.empty()) text += " by " + freeze->who;
+  if (!freeze->reason.empty()) text += ": " + freeze->reason;
+  throw Error(Code::frozen, text).hint(fmt::format("porter-admin unfreeze --config {} lifts it", config));
 }
 
 // "/srv//app/" is "/srv/app".
@@ -114,22 +125,32 @@ std::optional<Holder> Site::prepare(const PrepareOptions& options) {
   reach("prepare: .porter made");
   Beneath porter = root.folder(kPorter);
   if (std::optional<Holder> holder = parts_->lock.try_take(porter, options.self)) return holder;
+  try {
+    make_ours(std::move(root), std::move(porter), options);
+  } catch (...) {
+    parts_->lock.release();
+    throw;
+  }
+  return std::nullopt;
+}
+
+void Site::make_ours(Beneath root, Beneath porter, const PrepareOptions& options) {
   // Again, now that nobody else changes it.
   check_adoptable(root, parts_->layout, options.adopt);
-  const bool ours = read_format(porter).has_value();
+  const std::optional<Format> format = read_format(porter);
   auto folders =
       std::make_shared<SiteFolders>(std::move(root), std::move(porter), parts_->layout, parts_->durability);
+  check_not_frozen(*folders, options.config);
   for (const char* name : kPorterFolders)
     folders->porter.make_folder(name, 0700);
-  if (!ours) folders->write_format();
+  if (!format || format->version < kSiteFormat) folders->write_format();
   folders->sync_folder("");
   reach("prepare: ours");
   if (parts_->layout == Layout::releases) folders->root.make_folder("releases");
   parts_->adopt = options.adopt;
   parts_->self = options.self;
-  settle_leftovers(*folders, options.keep_release);
+  settle_leftovers(*folders, options.keep_release, options.self);
   parts_->folders = std::move(folders);
-  return std::nullopt;
 }
 
 std::optional<sync::Seal> Site::base() const {

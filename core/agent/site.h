@@ -14,6 +14,9 @@
 //     manifests/<id>  the seal; its existence makes a stage a release
 //     staging/<id>    mark of a release that is not committed yet; layout inplace: the changed files
 //     undo/<id>/      layout inplace: what that activation replaced, and its list of operations
+//     pinned/<id>     a release that is never removed by itself
+//     bad/<id>        a release that is never offered, and why
+//     frozen/<config> why this config may not be deployed here
 //     trash/          what is being removed
 //     history         one line a commit or revert
 //     tmp-…           files being written
@@ -29,7 +32,10 @@
 //  5. In layout inplace a file is replaced by rename after its old content got a second name in undo/. Until
 //     `live` names the new release, undoing the list of operations gives the old tree; every operation tells
 //     from the disk alone whether it was done, so undoing twice is undoing once.
-//  6. look() changes nothing. Everything else needs the lock, and repeating any call that was interrupted
+//  6. A failed deploy's release is marked bad before going back begins, and keeps its mark in staging/ until
+//  it
+//     is done: settling finishes what was begun.
+//  7. look() changes nothing. Everything else needs the lock, and repeating any call that was interrupted
 //     gives the same result.
 
 #include <cstdint>
@@ -39,15 +45,17 @@
 #include <vector>
 
 #include "core/agent/beneath.h"
+#include "core/agent/drift.h"
 #include "core/agent/lock.h"
 #include "core/agent/stage.h"
+#include "core/protocol/values.h"
 #include "core/sync/ignore.h"
 #include "core/sync/manifest.h"
 
 namespace porter::agent {
 
-// The newest `.porter/format` this program understands.
-inline constexpr int kSiteFormat = 1;
+// The newest `.porter/format` this program understands; an older one is raised by prepare().
+inline constexpr int kSiteFormat = 2;
 
 enum class SiteKind : std::uint8_t {
   absent,   // no such folder
@@ -60,14 +68,6 @@ enum class CheckDrift : std::uint8_t { no, yes };
 enum class Adopt : std::uint8_t { no, yes };
 // Layout inplace: what happens to entries that no manifest of ours lists.
 enum class Unknown : std::uint8_t { keep, remove };
-
-// How the live tree differs from its seal: entries of ours only, files nobody listed do not count.
-struct Drift {
-  std::uint64_t changed = 0;
-  std::uint64_t missing = 0;
-  std::vector<std::string> examples;  // paths, at most 20
-  bool any() const { return changed + missing > 0; }
-};
 
 struct SealedRelease {
   std::string id;
@@ -91,9 +91,13 @@ struct SiteState {
   bool seal_damaged = false;             // a release is live, and its seal is missing or corrupt
   Drift drift;
   std::vector<SealedRelease> releases;  // oldest first; sealed and complete only
+  std::vector<std::string> pinned;      // of these
+  std::vector<protocol::BadRelease> bad;
+  std::vector<protocol::Freeze> frozen;
+  bool one_file_system = true;  // path, .porter, releases and shared
   std::optional<Pending> pending;
-  // Unfinished stages, temporary files, trash and undo steps of runs that ended early; prepare() removes them.
-  // While somebody holds the lock they may be that run's own.
+  // Unfinished stages, temporary files, trash and undo steps of runs that ended early; prepare() removes
+  // them. While somebody holds the lock they may be that run's own.
   std::uint64_t leftovers = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t free_inodes = 0;
@@ -104,18 +108,10 @@ struct PrepareOptions {
   Adopt adopt = Adopt::no;
   Holder self;
   std::string keep_release;  // sealed, not yet activated, and still wanted (resume)
+  std::string config;        // what is deployed; "" asks for no freeze
 };
 
-// A line of the history; time is ISO UTC.
-struct HistoryRecord {
-  std::string time;
-  std::string action;  // "commit" or "revert"
-  std::string release;
-  std::string previous;
-  std::string run_id;
-  std::string who;
-  std::string version;
-};
+using protocol::HistoryRecord;
 
 struct CommitResult {
   std::vector<std::string> pruned;
@@ -144,8 +140,9 @@ class Site {
 
   // Takes the lock, makes the folder ours, removes what killed runs left behind and undoes a killed inplace
   // activation. A Holder: somebody else has the lock, nothing changed. Throws Error(refused), with a hint at
-  // --adopt, for a foreign folder. With Adopt::yes foreign entries stay; a foreign `current` stays live until
-  // the first activation renames it to `current.before-porter-<run>`.
+  // --adopt, for a foreign folder, and Error(frozen) when the config is frozen here; nothing is held then.
+  // With Adopt::yes foreign entries stay; a foreign `current` stays live until the first activation renames
+  // it to `current.before-porter-<run>`.
   std::optional<Holder> prepare(const PrepareOptions& options);
   bool locked() const;
   void release_lock();
@@ -166,14 +163,27 @@ class Site {
   void activate(const std::string& id, const std::string& run_id, Unknown unknown = Unknown::keep);
   // After handlers changed the live tree of an inplace release: the seal is made to describe its files again.
   sync::SealHeader reseal(const std::string& id);
-  // Back to what was live before the activation of `id`, which is removed, seal and all. Also for an id that
-  // was never activated, or is gone already. Layout inplace: works for the last activation, committed or not.
-  void revert(const std::string& id);
-  // The activation stays: history record, then releases beyond `keep_releases` (at least 1; the live and the
-  // previous one never) are removed. Doing it twice writes one record.
-  CommitResult commit(const std::string& id, unsigned keep_releases, const HistoryRecord& details = {});
-  // Removes a stage or a sealed release that is not live. Error(refused) for the live one.
+  // Back to what was live before the activation of `id`. A release of an earlier deploy stays; one that never
+  // was committed is removed, seal and all, or, when it was live and `reason` is not empty, kept as the one
+  // failed release (layout releases only). Also for an id that was never activated, or is gone already.
+  // Layout inplace: works for the last activation, committed or not.
+  void revert(const std::string& id, const std::string& reason = "");
+  // The activation stays: history record, then failed releases and those beyond `keep_releases` (at least 1)
+  // are removed. The live one, the one before it, the last good one and pinned ones never are; bad ones do
+  // not count. Doing it twice writes one record.
+  CommitResult commit(const std::string& id, unsigned keep_releases, const protocol::CommitNote& note = {});
+  // Removes a stage or a sealed release. Error(refused) for the live and for a pinned one.
   void discard(const std::string& id);
+
+  // Error(missing) when there is no such release. A bad mark that is there already keeps its time.
+  void mark(const std::string& id, protocol::Mark mark, const std::string& reason = "");
+  // Replaces an earlier freeze of the same config. Empty `since` and `who`: now, and the lock's holder.
+  void freeze(protocol::Freeze freeze);
+  void unfreeze(const std::string& config);
+
+  // Of a release ("": the live one) against its seal; `missing` alone with the path "" when that cannot be
+  // read. Needs no lock. Layout inplace never tells what is unlisted.
+  std::vector<protocol::Difference> differences(const std::string& id, Hash hash, Unlisted unlisted) const;
 
   // Oldest first; the last `limit`.
   std::vector<HistoryRecord> history(std::size_t limit = 50) const;
@@ -181,6 +191,7 @@ class Site {
  private:
   struct Parts;
   explicit Site(std::unique_ptr<Parts> parts);
+  void make_ours(Beneath root, Beneath porter, const PrepareOptions& options);
   std::unique_ptr<Parts> parts_;
 };
 

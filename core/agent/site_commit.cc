@@ -1,14 +1,12 @@
 // The end of a deploy: the record that it stays, and what is then no longer needed.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
+#include "core/agent/marks.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clock.h"
@@ -25,16 +23,17 @@ namespace {
 constexpr std::size_t kHistoryLimit = 64U << 20U;
 
 HistoryRecord to_history(const Record& record) {
-  return {record.get("time"), record.get("action"), record.get("release"), record.get("previous"),
-          record.get("run"),  record.get("who"),    record.get("version")};
+  return {record.get("time"),     record.get("action"), record.get("release"),
+          record.get("previous"), record.get("run"),    record.get("who"),
+          record.get("version"),  record.get("config"), record.get("message")};
 }
 
 std::string to_line(const HistoryRecord& entry) {
   Record record;
   record.set("time", entry.time).set("action", entry.action).set("release", entry.release);
   record.set("previous", entry.previous).set("run", entry.run_id).set("who", entry.who);
-  record.set("version", entry.version);
-  return record.line() + "\n";
+  record.set("version", entry.version).set("config", entry.config).set("message", entry.message);
+  return record.line();
 }
 
 // By when they were made: ids of one second say nothing about their order. One whose seal cannot be read
@@ -52,19 +51,40 @@ std::vector<std::string> oldest_first(const SiteFolders& site) {
   return ids;
 }
 
-// Releases that a commit of `live` may remove, oldest first.
-std::vector<std::string> prunable(const SiteFolders& site, const Journal& journal, unsigned keep) {
-  std::vector<std::string> ids = oldest_first(site);
+// Never removed, whatever their number: what runs, what ran before it, and the newest good one beside it.
+std::set<std::string> always_kept(const SiteFolders& site, const Journal& journal,
+                                  const std::vector<std::string>& ids) {
   std::set<std::string> kept = {journal.id, journal.previous};
+  if (site.layout == Layout::inplace) return kept;
+  const auto good = std::find_if(ids.rbegin(), ids.rend(), [&](const std::string& id) {
+    return id != journal.id && !bad_mark(site, id);
+  });
+  if (good != ids.rend()) kept.insert(*good);
+  return kept;
+}
+
+// Releases that a commit may remove, oldest first. As many good ones stay as are asked for, and no more bad
+// ones than that among them.
+std::vector<std::string> prunable(const SiteFolders& site, const Journal& journal, unsigned keep) {
+  const std::vector<std::string> ids = oldest_first(site);
+  const std::set<std::string> always = always_kept(site, journal, ids);
   const bool inplace = site.layout == Layout::inplace;
-  for (auto id = ids.rbegin(); id != ids.rend() && !inplace; ++id) {
-    if (kept.size() - kept.count("") >= keep) break;
-    kept.insert(*id);
+  std::vector<std::string> gone;
+  std::size_t good = 0;
+  std::size_t bad = 0;
+  // The live one and the one before it count first, however old they are.
+  for (const std::string& id : {journal.id, journal.previous}) {
+    if (!id.empty() && site.sealed(id) && !is_pinned(site, id) && !bad_mark(site, id)) ++good;
   }
-  ids.erase(
-      std::remove_if(ids.begin(), ids.end(), [&](const std::string& id) { return kept.count(id) != 0; }),
-      ids.end());
-  return ids;
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    if (*id == journal.id || *id == journal.previous || is_pinned(site, *id)) continue;
+    const bool is_bad = bad_mark(site, *id).has_value();
+    const bool room = !inplace && !is_failed(site, *id) && good < keep && (!is_bad || bad < keep);
+    if (room) ++(is_bad ? bad : good);
+    if (!room && always.count(*id) == 0) gone.push_back(*id);
+  }
+  std::reverse(gone.begin(), gone.end());
+  return gone;
 }
 
 void prune(const SiteFolders& site, const Journal& journal, unsigned keep, CommitResult& result) {
@@ -94,22 +114,16 @@ std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit
 void append_history(const SiteFolders& site, const HistoryRecord& record) {
   const std::vector<HistoryRecord> last = read_history(site.porter, 1);
   if (!last.empty() && last[0].action == record.action && last[0].release == record.release &&
-      last[0].run_id == record.run_id)
+      last[0].run_id == record.run_id && last[0].message == record.message)
     return;
   HistoryRecord complete = record;
   if (complete.time.empty()) complete.time = base::format_iso(std::chrono::system_clock::now());
-  const base::UniqueFd fd(::openat(site.porter.descriptor(), "history",
-                                   O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!fd) throw base::system_error(site.porter.label("history"), errno);
   reach("history: before");
-  // A line that was cut stays, and is no record; an empty line is none either.
-  base::write_all(fd.get(), (last.empty() ? "" : "\n") + to_line(complete));
-  if (site.durable() && ::fsync(fd.get()) != 0) throw base::system_error(site.porter.label("history"), errno);
-  site.sync_folder(kPorter);
+  site.append_line("history", to_line(complete));
   reach("history: written");
 }
 
-CommitResult Site::commit(const std::string& id, unsigned keep_releases, const HistoryRecord& details) {
+CommitResult Site::commit(const std::string& id, unsigned keep_releases, const protocol::CommitNote& note) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
   if (site.live() != id)
@@ -118,13 +132,18 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const H
   Journal journal = read_journal(site.porter).value_or(Journal{});
   if (journal.id != id) journal = Journal{id, "", "", "", JournalState::committed};
   if (journal.state == JournalState::begun) {
-    HistoryRecord record = details;
-    record.action = "commit";
+    HistoryRecord record;
+    record.action = note.action == "rollback" ? note.action : "commit";
     record.release = id;
     record.previous = journal.previous;
-    if (record.run_id.empty()) record.run_id = journal.run_id;
-    if (record.who.empty()) record.who = parts_->self.who;
+    record.run_id = journal.run_id;
+    record.who = name_of(parts_->self);
+    if (const std::optional<sync::SealHeader> header = site.seal_header(id))
+      record.version = header->version_label;
+    record.config = note.config;
+    record.message = note.message;
     append_history(site, record);
+    clear_bad(site, id);
     journal.state = JournalState::committed;
     site.write_journal(journal);
   }
@@ -142,6 +161,9 @@ void Site::discard(const std::string& id) {
   if (site.live() == id || needed)
     throw Error(Code::refused, fmt::format("{}: release {} is {}", parts_->path, id,
                                            needed ? "what a failed deploy would go back to" : "live"));
+  if (is_pinned(site, id))
+    throw Error(Code::refused, fmt::format("{}: release {} is pinned", parts_->path, id))
+        .hint("take its pin off first");
   site.remove_release(id);
 }
 

@@ -1,10 +1,14 @@
 #include "core/agent/site_folders.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/marks.h"
 #include "core/agent/site.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -100,6 +104,16 @@ std::optional<std::string> read_live(const Beneath& root, Layout layout) {
   return std::string(id);
 }
 
+std::vector<std::string> SiteFolders::ids_in(const std::string& folder) const {
+  std::vector<std::string> ids;
+  if (!porter.exists(folder)) return ids;
+  for (const FolderEntry& entry : porter.list(folder)) {
+    if (is_release_id(entry.name)) ids.push_back(entry.name);
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 void SiteFolders::sync_folder(std::string_view path) const {
   if (durable()) root.sync_folder(path);
 }
@@ -150,12 +164,9 @@ bool SiteFolders::sealed(const std::string& id) const {
 }
 
 std::vector<std::string> SiteFolders::sealed_ids() const {
-  std::vector<std::string> ids;
-  if (!porter.exists("manifests")) return ids;
-  for (const FolderEntry& entry : porter.list("manifests")) {
-    if (is_release_id(entry.name) && sealed(entry.name)) ids.push_back(entry.name);
-  }
-  std::sort(ids.begin(), ids.end());
+  std::vector<std::string> ids = ids_in("manifests");
+  ids.erase(std::remove_if(ids.begin(), ids.end(), [&](const std::string& id) { return !sealed(id); }),
+            ids.end());
   return ids;
 }
 
@@ -194,12 +205,7 @@ void SiteFolders::unmark(const std::string& id) const {
 }
 
 std::vector<std::string> SiteFolders::marks() const {
-  std::vector<std::string> ids;
-  for (const FolderEntry& entry : porter.list("staging")) {
-    if (is_release_id(entry.name)) ids.push_back(entry.name);
-  }
-  std::sort(ids.begin(), ids.end());
-  return ids;
+  return ids_in("staging");
 }
 
 void SiteFolders::remove_release(const std::string& id) const {
@@ -211,6 +217,7 @@ void SiteFolders::remove_release(const std::string& id) const {
   if (layout == Layout::releases) remove_tree(std::string(kReleases) + id);
   reach("remove: folder gone");
   remove_tree(".porter/undo/" + id);
+  remove_marks(*this, id);
   unmark(id);
 }
 
@@ -233,6 +240,18 @@ void SiteFolders::remove_tree(const std::string& path) const {
 void SiteFolders::empty_trash() const {
   for (const FolderEntry& entry : porter.list("trash"))
     porter.remove_all("trash/" + entry.name);
+}
+
+void SiteFolders::append_line(const std::string& path, const std::string& line) const {
+  const base::UniqueFd fd(::openat(porter.descriptor(), path.c_str(),
+                                   O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) throw base::system_error(porter.label(path), errno);
+  // An empty line is no record either.
+  base::write_all(fd.get(), (info.st_size == 0 ? "" : "\n") + line + "\n");
+  if (!durable()) return;
+  if (::fsync(fd.get()) != 0) throw base::system_error(porter.label(path), errno);
+  porter.sync_folder(sync::parent_path(path));
 }
 
 }  // namespace porter::agent

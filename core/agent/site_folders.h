@@ -58,6 +58,9 @@ struct SiteFolders {
   Layout layout;
   Durability durability;
 
+  // Names that can be ids in a folder of .porter, sorted; none when it is not there.
+  std::vector<std::string> ids_in(const std::string& folder) const;
+
   bool durable() const { return durability == Durability::full; }
   // "" for none and for a foreign one.
   std::string live() const { return read_live(root, layout).value_or(""); }
@@ -90,6 +93,8 @@ struct SiteFolders {
   // Moves what is at `path` (in root) away in one step, then removes it.
   void remove_tree(const std::string& path) const;
   void empty_trash() const;
+  // A further line of a file in .porter, durably. What was cut off before stays, and is no record.
+  void append_line(const std::string& path, const std::string& line) const;
   void sync_folder(std::string_view path) const;  // of root; only when durable
 };
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "core/agent/marks.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/space.h"
-#include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -17,8 +17,6 @@ using base::Code;
 using base::Error;
 
 namespace {
-
-constexpr std::size_t kExamples = 20;
 
 void check_private(const Beneath& root, const struct stat& info) {
   const std::string subject = root.label(kPorter);
@@ -33,68 +31,6 @@ void check_private(const Beneath& root, const struct stat& info) {
         .hint(fmt::format("chmod 700 {}", base::quote_shell(subject)));
 }
 
-// Compares one folder's entries with the disk.
-class DriftFinder {
- public:
-  DriftFinder(const Beneath& tree, const sync::IgnoreRules& generated) : tree_(tree), generated_(generated) {}
-
-  void check(const sync::Folder& folder) {
-    std::optional<Beneath> held;
-    try {
-      held = tree_.try_folder(folder.path);
-    } catch (const Error&) {
-      // A link where a folder was: all below is gone.
-    }
-    for (const sync::Entry& entry : folder.entries) {
-      const std::string path = sync::join_path(folder.path, entry.name);
-      if (generated_.ignores_or_above(path, entry.kind)) continue;
-      const std::optional<struct stat> now = held ? held->look(entry.name) : std::nullopt;
-      if (!now)
-        note(drift_.missing, path);
-      else if (!same(*held, entry, *now))
-        note(drift_.changed, path);
-    }
-  }
-
-  Drift take() { return std::move(drift_); }
-
- private:
-  void note(std::uint64_t& counter, const std::string& path) {
-    ++counter;
-    if (drift_.examples.size() < kExamples) drift_.examples.push_back(path);
-  }
-
-  static bool same(const Beneath& folder, const sync::Entry& entry, const struct stat& now) {
-    const bool mode = (now.st_mode & 07777U) == entry.mode;
-    switch (entry.kind) {
-      case sync::Kind::folder:
-        return S_ISDIR(now.st_mode) && mode;
-      case sync::Kind::link:
-        return S_ISLNK(now.st_mode) && folder.link_target(entry.name) == entry.target;
-      case sync::Kind::file:
-        break;
-    }
-    if (!S_ISREG(now.st_mode) || !mode) return false;
-    if (entry.stamp == stamp_of(now)) return true;
-    return same_content(folder, entry, now);
-  }
-
-  // Touched since; only its bytes can tell.
-  static bool same_content(const Beneath& folder, const sync::Entry& entry, const struct stat& now) {
-    if (static_cast<std::uint64_t>(now.st_size) != entry.size) return false;
-    try {
-      const std::optional<base::UniqueFd> fd = folder.try_open_file(entry.name);
-      return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
-    } catch (const Error&) {
-      return false;
-    }
-  }
-
-  const Beneath& tree_;
-  const sync::IgnoreRules& generated_;
-  Drift drift_;
-};
-
 std::string first_foreign(const Beneath& root) {
   for (const FolderEntry& entry : root.list()) {
     if (entry.name != kPorter && entry.name != "lost+found") return entry.name;
@@ -102,13 +38,30 @@ std::string first_foreign(const Beneath& root) {
   return "";
 }
 
+// What renames cross on the way of a release.
+bool on_one_file_system(const SiteFolders& site) {
+  const dev_t device = site.root.look("")->st_dev;
+  for (const std::string_view name : {kPorter, std::string_view("releases"), std::string_view("shared")}) {
+    const std::optional<struct stat> info = site.root.look(name);
+    if (info && info->st_dev != device) return false;
+  }
+  return true;
+}
+
 void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules& generated,
               SiteState& state) {
   state.current = site.live();
   for (const std::string& id : site.sealed_ids()) {
-    if (std::optional<sync::SealHeader> header = site.seal_header(id))
-      state.releases.push_back({id, std::move(*header)});
+    std::optional<sync::SealHeader> header = site.seal_header(id);
+    if (!header) continue;
+    state.releases.push_back({id, std::move(*header)});
+    if (is_pinned(site, id)) state.pinned.push_back(id);
+    if (const std::optional<BadMark> mark = bad_mark(site, id))
+      state.bad.push_back({id, mark->reason, mark->since});
   }
+  state.frozen = all_freezes(site);
+  state.one_file_system = on_one_file_system(site);
+  state.leftovers = count_leftovers(site);
   std::stable_sort(state.releases.begin(), state.releases.end(),
                    [](const SealedRelease& a, const SealedRelease& b) {
                      return a.header.made_at_ns < b.header.made_at_ns;
@@ -116,17 +69,14 @@ void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules
   const std::optional<Journal> journal = read_journal(site.porter);
   if (journal && journal->state == JournalState::begun && journal->id == state.current)
     state.pending = Pending{journal->id, journal->previous, journal->run_id};
-  state.leftovers = count_leftovers(site);
   if (state.current.empty()) return;
   const std::optional<sync::Seal> seal = site.seal(state.current);
   state.seal_damaged = !seal;
   if (!seal) return;
   state.live = seal->header;
   if (drift == CheckDrift::no) return;
-  if (const std::optional<Beneath> tree = site.tree_of(state.current))
-    state.drift = find_drift(*tree, seal->tree, generated);
-  else
-    state.drift.missing = seal->tree.file_count();
+  const std::optional<Beneath> tree = site.tree_of(state.current);
+  state.drift = find_drift(tree ? &*tree : nullptr, seal->tree, generated);
 }
 
 }  // namespace
@@ -162,11 +112,22 @@ std::string why_foreign(const Beneath& root, const std::optional<Format>& format
   return fmt::format("\"current\" leads to \"{}\", which is no release of ours", base::printable(*target));
 }
 
-Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::IgnoreRules& generated) {
-  DriftFinder finder(tree, generated);
-  for (const sync::Folder& folder : sealed.folders)
-    finder.check(folder);
-  return finder.take();
+std::vector<protocol::Difference> Site::differences(const std::string& release_id, Hash hash,
+                                                    Unlisted unlisted) const {
+  const std::vector<protocol::Difference> no_seal = {{protocol::DifferenceKind::missing, "", ""}};
+  if (!release_id.empty()) check_release_id(release_id);
+  const std::shared_ptr<const SiteFolders> folders = parts_->open_folders();
+  if (!folders) return no_seal;
+  const std::string id = release_id.empty() ? folders->live() : release_id;
+  const std::optional<sync::Seal> seal = id.empty() ? std::nullopt : folders->seal(id);
+  if (!seal) return no_seal;
+  std::vector<protocol::Difference> all;
+  const std::optional<Beneath> tree = folders->tree_of(id);
+  // An inplace site stands among files of others.
+  const Unlisted told = parts_->layout == Layout::inplace ? Unlisted::skip : unlisted;
+  for_each_difference(tree ? &*tree : nullptr, seal->tree, parts_->generated, hash, told,
+                      [&](protocol::Difference difference) { all.push_back(std::move(difference)); });
+  return all;
 }
 
 SiteState Site::look(CheckDrift drift) const {

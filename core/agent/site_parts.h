@@ -33,10 +33,8 @@ std::string why_foreign(const Beneath& root, const std::optional<Format>& format
 // that this site may not be used with. Nothing when there is no .porter, or none finished.
 std::optional<Format> check_format(const Beneath& root, Layout layout);
 
-Drift find_drift(const Beneath& tree, const sync::Tree& sealed, const sync::IgnoreRules& generated);
-
-// What killed runs left behind; the lock is held.
-void settle_leftovers(const SiteFolders& site, const std::string& keep_release);
+// What killed runs left behind, removed; the lock is held.
+void settle_leftovers(const SiteFolders& site, const std::string& keep_release, const Holder& self);
 // How many there are; changes nothing and needs no lock.
 std::uint64_t count_leftovers(const SiteFolders& site);
 
@@ -49,6 +47,16 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
                       const sync::IgnoreRules& generated);
 void revert_release(const SiteFolders& site, const Journal& journal);
 void revert_inplace(const SiteFolders& site, const Journal& journal);
+// Whether what was live before that activation is still there.
+bool restorable(const SiteFolders& site, const Journal& journal);
+// Whether a release that never was committed is being taken back: that is ended, not given up.
+bool reverting(const SiteFolders& site, const std::string& id);
+// The whole way back from `id`, whatever of it was done before, and what then becomes of the release.
+void finish_revert(const SiteFolders& site, const std::string& id, const std::string& reason,
+                   const Holder& self);
+
+// "ada@laptop".
+std::string name_of(const Holder& holder);
 
 // Appends a line, durably, unless the last one says the same of the same release.
 void append_history(const SiteFolders& site, const HistoryRecord& record);

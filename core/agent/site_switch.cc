@@ -148,35 +148,4 @@ void Site::activate(const std::string& id, const std::string& run_id, Unknown un
     activate_inplace(site, journal, unknown, parts_->generated);
 }
 
-void Site::revert(const std::string& id) {
-  check_release_id(id);
-  const SiteFolders& site = parts_->held();
-  const std::optional<Journal> journal = read_journal(site.porter);
-  const bool ours = journal && journal->id == id;
-  const bool live = site.live() == id;
-  if (!ours && live)
-    throw Error(Code::refused,
-                fmt::format("{}: nothing is known of what was live before {}", parts_->path, id))
-        .hint("activate another release");
-  const bool restorable = ours && (journal->previous.empty() || site.sealed(journal->previous) ||
-                                   site.root.exists(release_link(journal->previous)));
-  if (ours && live && !restorable)
-    throw Error(Code::refused, fmt::format("{}: release {}, which was live before {}, is not there any more",
-                                           parts_->path, journal->previous, id));
-  if (ours && site.layout == Layout::releases) revert_release(site, *journal);
-  if (ours && site.layout == Layout::inplace) revert_inplace(site, *journal);
-  if (live) {
-    HistoryRecord record;
-    record.action = "revert";
-    record.release = id;
-    record.previous = journal->previous;
-    record.run_id = journal->run_id;
-    record.who = parts_->self.who;
-    append_history(site, record);
-  }
-  // A release of an earlier deploy stays one.
-  if (site.marked(id) || site.layout == Layout::inplace) site.remove_release(id);
-  if (ours) site.remove_journal();
-}
-
 }  // namespace porter::agent

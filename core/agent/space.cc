@@ -151,8 +151,8 @@ void check_room(const Need& need, const Space& space, const std::string& site) {
   const bool inodes = space.free_inodes == Space::kNoLimit || need.inodes + kSpareInodes <= space.free_inodes;
   if (bytes && inodes) return;
   throw Error(Code::no_space,
-              fmt::format("{}: the new release does not fit: it needs {} and {} inodes, free are {} and {}", site,
-                          base::format_bytes(need.bytes + kMargin), need.inodes + kSpareInodes,
+              fmt::format("{}: the new release does not fit: it needs {} and {} inodes, free are {} and {}",
+                          site, base::format_bytes(need.bytes + kMargin), need.inodes + kSpareInodes,
                           base::format_bytes(space.free_bytes), inodes_text(space.free_inodes)));
 }
 
@@ -162,12 +162,13 @@ std::string space_hint(const Space& space, const std::string& releases) {
   std::string text = fmt::format(
       "the file system{} has no {} left for this: {} and {} inodes are free; remove what is not needed there",
       space.mount_point.empty() ? "" : " at " + space.mount_point,
-      inodes ? "inodes (each file takes one)" : "space, or you no quota,", base::format_bytes(space.free_bytes),
-      inodes_text(space.free_inodes));
+      inodes ? "inodes (each file takes one)" : "space, or you no quota,",
+      base::format_bytes(space.free_bytes), inodes_text(space.free_inodes));
   if (!releases.empty())
-    text += fmt::format(", such as old releases: those in {} that `current` does not lead to ([module] "
-                        "keep_releases says how many stay)",
-                        releases);
+    text += fmt::format(
+        ", such as old releases: those in {} that `current` does not lead to ([module] "
+        "keep_releases says how many stay)",
+        releases);
   return text;
 }
 

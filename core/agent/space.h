@@ -1,6 +1,6 @@
 #pragma once
-// Room on the target: what a release needs, what its file system has, and what a person can do when it does not
-// fit. Space is read from the system; the rest are pure functions. Any thread.
+// Room on the target: what a release needs, what its file system has, and what a person can do when it does
+// not fit. Space is read from the system; the rest are pure functions. Any thread.
 
 #include <cstdint>
 #include <string>
@@ -28,8 +28,8 @@ struct Space {
 // Of the file system of `path`, or of the nearest folder above that exists. Zeros when that cannot be asked.
 Space space_at(std::string path);
 
-// The mount point in the text of /proc/self/mountinfo that `path` is below: one of device `major:minor` if there
-// is one, since later mounts hide earlier ones.
+// The mount point in the text of /proc/self/mountinfo that `path` is below: one of device `major:minor` if
+// there is one, since later mounts hide earlier ones.
 std::string mount_point_of(std::string_view mountinfo, std::string_view path, std::string_view device);
 
 // What a release takes at least, in whole blocks; folders and links are not counted as bytes.
@@ -46,8 +46,8 @@ Need need_of(const sync::Tree& wanted, const std::vector<bool>& sent, Layout lay
 // Throws Error(no_space) that says what is needed and what is there, when `need` and a margin do not fit.
 void check_room(const Need& need, const Space& space, const std::string& site);
 
-// The error itself; one of code no_space gets a hint that names the file system of `place` (a site's or a file's
-// path), what is used up there, and what to free.
+// The error itself; one of code no_space gets a hint that names the file system of `place` (a site's or a
+// file's path), what is used up there, and what to free.
 base::Error with_space_hint(base::Error error, const std::string& place);
 // That hint. `releases`: the folder of a site's releases, "" for none.
 std::string space_hint(const Space& space, const std::string& releases);

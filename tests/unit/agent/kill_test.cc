@@ -64,14 +64,21 @@ std::set<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
+std::set<std::string> ids_of(const SiteState& state) {
+  std::set<std::string> ids;
+  for (const SealedRelease& release : state.releases)
+    ids.insert(release.id);
+  return ids;
+}
+
 // Nothing in .porter but what belongs to the releases `ids`.
 void check_no_strays(const std::string& path, const std::set<std::string>& ids, Layout layout) {
   const fs::path porter = fs::path(path) / ".porter";
   CHECK(names_in(porter / "manifests") == ids);
   CHECK(names_in(porter / "trash").empty());
   for (const std::string& name : names_in(porter)) {
-    const std::set<std::string> known = {"format", "lock",    "manifests", "staging", "undo",
-                                         "trash",  "journal", "history",   "live"};
+    const std::set<std::string> known = {"format",  "lock",    "manifests", "staging", "undo", "trash",
+                                         "journal", "history", "live",      "pinned",  "bad",  "frozen"};
     CAPTURE(name);
     CHECK(known.count(name) == 1);
   }
@@ -180,6 +187,101 @@ TEST_CASE("killed at any moment of going back, the site is the old or the new re
     CHECK(outcomes.kills > 30);
     CHECK(outcomes.news > 0);
   }
+}
+
+TEST_CASE("killed at any moment of a deploy that fails, the failed release is bad, or gone, and never live") {
+  const OrdinaryUser user;
+  const TemporaryFolder model;
+  {
+    Site site = Site::open(model.path() / "site", Layout::releases, Durability::none);
+    site.prepare(options());
+    deploy(site, "r1", kOld);
+    send(site, "r2", kOld);
+    site.activate("r2", "run2");
+    site.revert("r2", "the first that failed");
+  }
+  int quarantined = 0;
+  int pending = 0;
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    const TemporaryFolder temporary;
+    const std::string path = temporary.path() / "site";
+    copy_site(model.path() / "site", path);
+    const bool done = survives(n, [&] {
+      Site site = Site::open(path, Layout::releases, Durability::none);
+      site.prepare(options());
+      send(site, "r3", kNew);
+      site.activate("r3", "run3");
+      site.revert("r3", "the second");
+    });
+    Site site = Site::open(path, Layout::releases, Durability::none);
+    REQUIRE_FALSE(site.prepare(options()));
+    const SiteState state = site.look();
+    const std::set<std::string> ids = ids_of(state);
+    CHECK(state.leftovers == 0);
+    CHECK(live_listing(site) == listing_of(state.current == "r3" ? kNew : kOld));
+    check_no_strays(path, ids, Layout::releases);
+    std::set<std::string> bad;
+    for (const protocol::BadRelease& release : state.bad)
+      bad.insert(release.release_id);
+    CHECK(bad.count(state.current) == 0);
+    // Live and not marked: going back had not begun.
+    if (state.current == "r3") {
+      CHECK(bad == std::set<std::string>{"r2"});
+      CHECK(state.pending);
+      ++pending;
+    } else {
+      CHECK((bad == std::set<std::string>{"r2"} || bad == std::set<std::string>{"r3"}));
+      CHECK(ids.count("r3") == bad.count("r3"));
+    }
+    if (bad.count("r3") != 0) {
+      ++quarantined;
+      CHECK(list_folder(path + "/releases/r3") == listing_of(kNew));
+      CHECK(site.history().back().action == "revert");
+      CHECK(site.history().back().message == "the second");
+    }
+    if (done) break;
+  }
+  CHECK(quarantined > 8);
+  CHECK(pending > 1);
+}
+
+TEST_CASE("killed at any moment of marking and freezing, each mark is there or not") {
+  const OrdinaryUser user;
+  const TemporaryFolder model;
+  {
+    Site site = Site::open(model.path() / "site", Layout::releases, Durability::none);
+    site.prepare(options());
+    deploy(site, "r1", kOld);
+    deploy(site, "r2", kOld);
+  }
+  int kills = 0;
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    const TemporaryFolder temporary;
+    const std::string path = temporary.path() / "site";
+    copy_site(model.path() / "site", path);
+    const bool done = survives(n, [&] {
+      Site site = Site::open(path, Layout::releases, Durability::none);
+      site.prepare(options());
+      site.mark("r1", protocol::Mark::pinned);
+      site.mark("r1", protocol::Mark::bad, "slow");
+      site.freeze({"production", "party", "", ""});
+      site.mark("r1", protocol::Mark::unpinned);
+      site.unfreeze("production");
+    });
+    Site site = Site::open(path, Layout::releases, Durability::none);
+    REQUIRE_FALSE(site.prepare(options()));
+    const SiteState state = site.look();
+    CHECK(ids_of(state) == std::set<std::string>{"r1", "r2"});
+    if (!state.bad.empty()) CHECK(state.bad[0].reason == "slow");
+    if (!state.frozen.empty()) CHECK(state.frozen[0].reason == "party");
+    CHECK(state.leftovers == 0);
+    check_no_strays(path, {"r1", "r2"}, Layout::releases);
+    if (done) break;
+    ++kills;
+  }
+  CHECK(kills > 8);
 }
 
 TEST_CASE("killed at any moment of the first deploy, nothing or the release is live") {

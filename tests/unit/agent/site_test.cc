@@ -340,7 +340,7 @@ TEST_CASE("a format later than ours and another layout are refused") {
   const std::string path = site_path(temporary);
   Site::open(path, Layout::releases).prepare(options());
   CHECK(code_of([&] { Site::open(path, Layout::inplace).look(); }) == Code::refused);
-  base::write_file(path + "/.porter/format", "porter-site=2 layout=releases end\n");
+  base::write_file(path + "/.porter/format", "porter-site=3 layout=releases end\n");
   CHECK(code_of([&] { Site::open(path, Layout::releases).look(); }) == Code::refused);
   CHECK(code_of([&] { Site::open(path, Layout::releases).prepare(options()); }) == Code::refused);
   CHECK(code_of([&] { Site::open("srv/app", Layout::releases); }) == Code::usage);

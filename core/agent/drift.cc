@@ -1,0 +1,126 @@
+#include "core/agent/drift.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "core/agent/stage_parts.h"
+#include "core/base/error.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Error;
+using protocol::DifferenceKind;
+
+constexpr std::size_t kExamples = 20;
+
+bool same_kind(sync::Kind kind, mode_t mode) {
+  switch (kind) {
+    case sync::Kind::folder:
+      return S_ISDIR(mode);
+    case sync::Kind::link:
+      return S_ISLNK(mode);
+    case sync::Kind::file:
+      break;
+  }
+  return S_ISREG(mode);
+}
+
+bool same_content(const Beneath& folder, const sync::Entry& entry, const struct stat& now) {
+  if (static_cast<std::uint64_t>(now.st_size) != entry.size) return false;
+  try {
+    const std::optional<base::UniqueFd> fd = folder.try_open_file(entry.name);
+    return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+class DifferenceFinder {
+ public:
+  DifferenceFinder(const sync::IgnoreRules& generated, Hash hash, Unlisted unlisted,
+                   const std::function<void(protocol::Difference)>& give)
+      : generated_(generated), hash_(hash), unlisted_(unlisted), give_(give) {}
+
+  void check(const Beneath* tree, const sync::Folder& folder) {
+    std::optional<Beneath> held;
+    try {
+      if (tree != nullptr) held = tree->try_folder(folder.path);
+    } catch (const Error&) {
+      // A link where a folder was: all below is gone.
+    }
+    for (const sync::Entry& entry : folder.entries) {
+      const std::string path = sync::join_path(folder.path, entry.name);
+      if (generated_.ignores_or_above(path, entry.kind)) continue;
+      const std::optional<struct stat> now = held ? held->look(entry.name) : std::nullopt;
+      if (!now)
+        give_({DifferenceKind::missing, path, ""});
+      else if (std::string what = how_changed(*held, entry, *now); !what.empty())
+        give_({DifferenceKind::changed, path, std::move(what)});
+    }
+    if (held && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
+  }
+
+ private:
+  // "" when it is as it was sealed.
+  std::string how_changed(const Beneath& folder, const sync::Entry& entry, const struct stat& now) const {
+    if (!same_kind(entry.kind, now.st_mode)) return "kind";
+    if (entry.kind == sync::Kind::link) return folder.link_target(entry.name) == entry.target ? "" : "target";
+    const std::uint32_t mode = now.st_mode & 07777U;
+    const std::string other_mode =
+        mode == entry.mode ? "" : fmt::format("mode {:04o}, was {:04o}", mode, entry.mode);
+    if (entry.kind == sync::Kind::folder || !worth_hashing(entry, now, !other_mode.empty()) ||
+        same_content(folder, entry, now))
+      return other_mode;
+    return other_mode.empty() ? "content" : "content, " + other_mode;
+  }
+
+  bool worth_hashing(const sync::Entry& entry, const struct stat& now, bool changed_already) const {
+    if (hash_ == Hash::every_file) return true;
+    return entry.stamp != stamp_of(now) && !(hash_ == Hash::in_doubt && changed_already);
+  }
+
+  void tell_unlisted(const Beneath& held, const sync::Folder& folder) {
+    std::vector<FolderEntry> entries = held.list();
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (const FolderEntry& entry : entries) {
+      const auto listed =
+          std::lower_bound(folder.entries.begin(), folder.entries.end(), entry.name,
+                           [](const sync::Entry& e, const std::string& name) { return e.name < name; });
+      if (listed != folder.entries.end() && listed->name == entry.name) continue;
+      const bool below = entry.kind == EntryKind::folder;
+      const std::string path = sync::join_path(folder.path, entry.name);
+      if (generated_.ignores_or_above(path, below ? sync::Kind::folder : sync::Kind::file)) continue;
+      give_({DifferenceKind::added, path + (below ? "/" : ""), ""});
+    }
+  }
+
+  const sync::IgnoreRules& generated_;
+  const Hash hash_;
+  const Unlisted unlisted_;
+  const std::function<void(protocol::Difference)>& give_;
+};
+
+}  // namespace
+
+void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated,
+                         Hash hash, Unlisted unlisted,
+                         const std::function<void(protocol::Difference)>& give) {
+  DifferenceFinder finder(generated, hash, unlisted, give);
+  for (const sync::Folder& folder : sealed.folders)
+    finder.check(tree, folder);
+}
+
+Drift find_drift(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated) {
+  Drift drift;
+  for_each_difference(tree, sealed, generated, Hash::in_doubt, Unlisted::skip,
+                      [&](const protocol::Difference& difference) {
+                        ++(difference.kind == DifferenceKind::missing ? drift.missing : drift.changed);
+                        if (drift.examples.size() < kExamples) drift.examples.push_back(difference.path);
+                      });
+  return drift;
+}
+
+}  // namespace porter::agent

@@ -1,0 +1,134 @@
+// Going back from an activation, and what becomes of the release.
+#include <fmt/format.h>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/marks.h"
+#include "core/agent/site_parts.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+
+namespace porter::agent {
+
+using base::Code;
+using base::Error;
+
+namespace {
+
+void check_restorable(const SiteFolders& site, const std::string& id, const std::optional<Journal>& journal) {
+  if (!journal)
+    throw Error(Code::refused,
+                fmt::format("{}: nothing is known of what was live before {}", site.root.label(), id))
+        .hint("activate another release");
+  if (!restorable(site, *journal))
+    throw Error(Code::refused, fmt::format("{}: release {}, which was live before {}, is not there any more",
+                                           site.root.label(), journal->previous, id));
+}
+
+void go_back(const SiteFolders& site, const Journal& journal) {
+  if (site.layout == Layout::releases)
+    revert_release(site, journal);
+  else
+    revert_inplace(site, journal);
+}
+
+void record_revert(const SiteFolders& site, const std::string& id, const Journal& journal,
+                   const std::string& reason, const Holder& self) {
+  HistoryRecord record;
+  record.action = "revert";
+  record.release = id;
+  record.previous = journal.previous;
+  record.run_id = journal.run_id;
+  record.who = name_of(self);
+  record.message = reason;
+  append_history(site, record);
+}
+
+// It stays to be looked at, the only one of its kind; older ones that cannot go now go with the next commit.
+void quarantine(const SiteFolders& site, const std::string& id) {
+  site.unmark(id);
+  reach("revert: quarantined");
+  for (const std::string& other : bad_ids(site)) {
+    if (other == id || !is_failed(site, other) || is_pinned(site, other)) continue;
+    try {
+      site.remove_release(other);
+    } catch (const Error&) {
+    }
+  }
+}
+
+}  // namespace
+
+std::string name_of(const Holder& holder) {
+  return holder.host.empty() ? holder.who : holder.who + "@" + holder.host;
+}
+
+bool restorable(const SiteFolders& site, const Journal& journal) {
+  return journal.previous.empty() || site.sealed(journal.previous) ||
+         site.root.exists("releases/" + journal.previous);
+}
+
+bool reverting(const SiteFolders& site, const std::string& id) {
+  return site.marked(id) && is_failed(site, id);
+}
+
+void finish_revert(const SiteFolders& site, const std::string& id, const std::string& reason,
+                   const Holder& self) {
+  std::optional<Journal> journal = read_journal(site.porter);
+  if (journal && journal->id != id) journal.reset();
+  const bool was_live = site.live() == id || is_failed(site, id);
+  if (journal) go_back(site, *journal);
+  if (journal && was_live) record_revert(site, id, *journal, reason, self);
+  // A release of an earlier deploy stays one.
+  if (is_failed(site, id) && site.sealed(id))
+    quarantine(site, id);
+  else if (site.marked(id) || site.layout == Layout::inplace)
+    site.remove_release(id);
+  if (journal) site.remove_journal();
+}
+
+void Site::revert(const std::string& id, const std::string& reason) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  if (site.live() == id) {
+    std::optional<Journal> journal = read_journal(site.porter);
+    if (journal && journal->id != id) journal.reset();
+    check_restorable(site, id, journal);
+    const bool own_deploy = site.layout == Layout::releases && site.marked(id);
+    if (own_deploy && !reason.empty())
+      set_bad(site, id, {reason, base::format_iso(std::chrono::system_clock::now()), true});
+  }
+  finish_revert(site, id, reason, parts_->self);
+}
+
+void Site::mark(const std::string& id, protocol::Mark mark, const std::string& reason) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  const bool unfinished = site.marked(id) && site.live() != id;
+  if (!site.sealed(id) || unfinished)
+    throw Error(Code::missing, fmt::format("{}: there is no release {}", parts_->path, id));
+  switch (mark) {
+    case protocol::Mark::pinned:
+      return pin(site, id);
+    case protocol::Mark::unpinned:
+      return unpin(site, id);
+    case protocol::Mark::good:
+      return clear_bad(site, id);
+    case protocol::Mark::bad:
+      break;
+  }
+  const std::optional<BadMark> old = bad_mark(site, id);
+  const bool known = old && !old->since.empty();
+  set_bad(site, id, {reason, known ? old->since : base::format_iso(std::chrono::system_clock::now()), false});
+}
+
+void Site::freeze(protocol::Freeze freeze) {
+  if (freeze.since.empty()) freeze.since = base::format_iso(std::chrono::system_clock::now());
+  if (freeze.who.empty()) freeze.who = name_of(parts_->self);
+  set_freeze(parts_->held(), freeze);
+}
+
+void Site::unfreeze(const std::string& config) {
+  clear_freeze(parts_->held(), config);
+}
+
+}  // namespace porter::agent
