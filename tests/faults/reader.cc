@@ -1,6 +1,7 @@
-// fault_reader SITE: reads a live release over and over, as a server would that opens `current` once a request.
-// Each round opens SITE/current as a directory and reads three marker files through that descriptor; all have to
-// say the same. Ends when its input ends, and prints what it saw: "rounds N gaps N mixes N changes N".
+// fault_reader SITE: reads a live release over and over, as a server would that opens `current` once a
+// request. Each round opens SITE/current as a directory and reads three marker files through that descriptor;
+// all have to say the same. Ends when its input ends, and prints what it saw: "rounds N gaps N mixes N
+// changes N".
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>

@@ -5,8 +5,8 @@
 
 #include <filesystem>
 
-#include "core/engine/run_folder.h"
 #include "core/engine/run.h"
+#include "core/engine/run_folder.h"
 #include "tests/support/catch.h"
 #include "tests/unit/cli/cli_fixture.h"
 
