@@ -146,18 +146,16 @@ void Flags::add_looks() {
   add_modules(action("status", "what runs where", Action::status), which);
   CLI::App* releases = action("releases", "list the releases on the hosts, or mark one", Action::releases);
   add_modules(releases, which);
-  for (const auto& [mark, help] : std::map<std::string, std::string>{
-           {"pin", "never remove this release by itself"},
-           {"unpin", "take the pin away"},
-           {"good", "take the mark of a bad release away, so that it is offered again"}}) {
-    releases->add_option_function<std::string>(
-        "--" + mark,
-        [this, name = mark](const std::string& id) {
-          out_.request.mark = name;
-          out_.request.mark_release = id;
-        },
-        help);
-  }
+  const auto add_mark = [&](const std::string& flag, const std::string& mark, const std::string& help) {
+    const auto take = [this, mark](const std::string& id) {
+      out_.request.mark = mark;
+      out_.request.mark_release = id;
+    };
+    releases->add_option_function<std::string>(flag, take, help);
+  };
+  add_mark("--pin", "pin", "never remove this release by itself");
+  add_mark("--unpin", "unpin", "take the pin away");
+  add_mark("--good", "good", "take the mark of a bad release away, so that it is offered again");
   add_lock_wait(releases);
   CLI::App* history = action("history", "who put what where, when and why", Action::history);
   add_modules(history, which);

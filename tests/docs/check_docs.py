@@ -176,8 +176,8 @@ def hints(name, text, commands, flags):
 
 
 def all_hints():
-    arguments = read("core/cli/arguments.cc")
-    commands = set(re.findall(r'command\(\s*"([a-z-]+)"', arguments))
+    arguments = read("core/cli/flags.cc")
+    commands = set(re.findall(r'(?:command|action)\(\s*"([a-z-]+)"', arguments))
     flags = set(re.findall(r"--[a-z][a-z-]*", arguments))
     return [fault for path in sorted((ROOT / "core").rglob("*.cc"))
             for fault in hints(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"), commands, flags)]
@@ -189,9 +189,9 @@ def all_hints():
 def flags(document, arguments):
     """Every flag and command that the program declares is in the document, and no other flag of its tables."""
     declared = set()
-    for names in re.findall(r'add_(?:option|flag)\(\s*"([^"]*-[^"]*)"', arguments):
+    for names in re.findall(r'add_(?:option|flag|mark)\(\s*"([^"]*-[^"]*)"', arguments):
         declared |= {name for name in names.split(",") if name.startswith("--")}
-    commands = set(re.findall(r'command\(\s*"([a-z-]+)"', arguments))
+    commands = set(re.findall(r'(?:command|action)\(\s*"([a-z-]+)"', arguments))
     shown = set(re.findall(r"`[^`]*?(--[a-z][a-z-]*)", document)) | set(re.findall(r", `(--[a-z][a-z-]*)", document))
     faults = [f"docs/command-line.md: {flag} is missing" for flag in sorted(declared) if flag not in document]
     faults += [f"docs/command-line.md: there is no {flag}" for flag in sorted(shown - declared - {"--help"})]
@@ -237,7 +237,7 @@ def long_lines(name, text):
 
 
 def check():
-    faults = exit_codes(read("docs/exit-codes.md"), read("core/base/exit_code.h"), read("core/cli/arguments.cc"),
+    faults = exit_codes(read("docs/exit-codes.md"), read("core/base/exit_code.h"), read("core/cli/flags.cc"),
                         given_exit_codes())
     faults += error_numbers(read("docs/errors.md"), read("core/base/error.h"), read("core/base/exit_code.cc"),
                             read("core/base/exit_code.h"))
@@ -245,7 +245,7 @@ def check():
     faults += floors(read("docs/architecture.md"), plan_of_floors())
     faults += named_tests(read("docs/porter-faults.md"), known_tests())
     faults += all_hints()
-    faults += flags(read("docs/command-line.md"), read("core/cli/arguments.cc"))
+    faults += flags(read("docs/command-line.md"), read("core/cli/flags.cc") + read("core/cli/arguments.cc"))
     faults += demo_headings(read("README.md"), read("scripts/demo"))
     faults += index_of_decisions(read("docs/decisions/README.md"),
                                  [path.name for path in (ROOT / "docs/decisions").glob("0*.md")])
