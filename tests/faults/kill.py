@@ -11,6 +11,7 @@ import argparse
 import collections
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,8 +20,10 @@ import time
 
 import place
 import porter
+import release_check
 from place import Attack, Place
-from release_check import INPLACE, RELEASES, Violation
+from release_check import INPLACE, RELEASES
+from tracer import members
 
 SCENARIOS = {  # what the place is like, and whether the new release fails its health check
     "releases": (dict(layout=RELEASES), False), "inplace": (dict(layout=INPLACE), False),
@@ -106,15 +109,18 @@ class Runner:
             self.place.close(keep)
         self.place = None
 
+    def prepare(self):
+        self.place = self.place or Place(**self.traits)
+        self.place.make_old_live()
+        self.place.use("NEW")
+        if self.scenario == "push-ssh":
+            shutil.rmtree(self.place.server.home / ".cache")
+
     def round(self, name, strike):
         """One fault and what follows. `strike(place)` gives exit code, talk and what was hit; True when it was."""
         talk = ""
         try:
-            self.place = self.place or Place(**self.traits)
-            self.place.make_old_live()
-            self.place.use("NEW")
-            if self.scenario == "push-ssh":
-                subprocess.run(["rm", "-rf", str(self.place.server.home / ".cache")], check=True)
+            self.prepare()
             code, talk, hit = strike(self.place)
             verdict = self.place.judge(code, self.unhealthy, hit)
             self.place.recover(verdict)
@@ -134,12 +140,7 @@ class Runner:
 
     def calls_of(self, attack):
         """The calls that the attack counts, of a run that is not hurt."""
-        self.place = self.place or Place(**self.traits)
-        self.place.make_old_live()
-        self.place.use("NEW")
-        if self.scenario == "push-ssh":
-            subprocess.run(["rm", "-rf", str(self.place.server.home / ".cache")], check=True)
-        from tracer import members
+        self.prepare()
         report = attack.run(self.place, 0, self.env)[2]
         return [call for role, call in report["calls"] if role in members([attack.at])]
 
@@ -152,12 +153,24 @@ class Runner:
             return code, talk, hit
         return self.round("strace-%s/%d" % (call, number), strike)
 
-    def at_random(self, victims, moment):
-        """Kills at a moment, then hurts the next deploy as well now and then: only the last one is let through."""
+    def seconds(self):
+        """How long a run takes that is not hurt."""
+        took = []
+
+        def strike(where):
+            began = time.monotonic()
+            code, talk = where.run_under([], self.env)
+            took.append(time.monotonic() - began)
+            return code, talk, None
+        self.round("not hurt/0", strike)
+        return took[0]
+
+    def at_random(self, victims, moments):
+        """Kills at these moments after the start, of one run after the other, as an impatient user would."""
         def strike(where):
             hit = {}
 
-            def during(process):
+            def during(process, moment):
                 try:
                     process.wait(moment)
                 except subprocess.TimeoutExpired:
@@ -165,9 +178,12 @@ class Runner:
                         if ("agent" if "porter-agent" in words else "client") in victims:
                             porter.kill(pid)
                             hit.update(role="+".join(victims), call="at a random moment")
-            code, talk = where.run_under([], self.env, during)
+            for moment in moments:
+                where.note_live()
+                code, talk = where.run_under([], self.env, lambda process, at=moment: during(process, at))
+                release_check.require_no_process(where.running)
             return code, talk, hit or None
-        return self.round("random-%s/%.4f" % ("+".join(victims), moment), strike)
+        return self.round("random-%s/%s" % ("+".join(victims), ",".join("%.4f" % each for each in moments)), strike)
 
 
 def in_parallel(jobs, scenario, hook, tally, items, stop_early):
@@ -236,15 +252,15 @@ class Campaign:
     def at_random(self, scenario, count):
         runner = Runner(scenario, self.hook, Tally())
         try:
-            runner.round("time", lambda where: (*where.run_under([], runner.env), None))
-            began = time.monotonic()
-            runner.round("time", lambda where: (*where.run_under([], runner.env), None))
-            longest = time.monotonic() - began
+            longest = 1.1 * runner.seconds()
         finally:
             runner.close()
         victims = [("client",), ("agent",), ("client", "agent")]
-        self.sweep(scenario, "random moments", [("at_random", self.random.choice(victims), self.random.uniform(0, longest))
-                                                for _ in range(count)])
+        items = []
+        for _ in range(count):
+            moments = [self.random.uniform(0, longest) for _ in range(self.random.choice((1, 1, 2, 3)))]
+            items.append(("at_random", self.random.choice(victims), moments))
+        self.sweep(scenario, "random moments", items)
 
 
 def quick(campaign):
@@ -273,7 +289,8 @@ def replay(campaign, name):
     if what.startswith("strace-"):
         items = [("stracing", what[len("strace-"):], int(number))]
     elif what.startswith("random-"):
-        items = [("at_random", tuple(what[len("random-"):].split("+")), float(number))]
+        items = [("at_random", tuple(what[len("random-"):].split("+")),
+                  [float(each) for each in number.split(",")])]
     else:
         attack = next(each for each in attacks_of(scenario) if each.name == what)
         items = [("traced", attack, int(number))]

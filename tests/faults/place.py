@@ -145,14 +145,23 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
         return release_check.Site(self.site(), self.layout, trees, self.earlier, left_alone=["var"])
 
     def make_old_live(self):
-        self.use("OLD")
+        """The same state before every fault: OLD is live, and a NEW before it will have to be pruned."""
+        self.before = "NONE" if self.first else "OLD"
         if self.first:
+            self.use("OLD")
             shutil.rmtree(self.site(), ignore_errors=True)
             return
-        self.plain_deploy()
+        for name in ("OLD",) if self.round else ("OLD", "NEW", "OLD"):
+            self.use(name)
+            self.plain_deploy()
         require(self.look().verdict(settled=True) == "OLD", "the tree before the fault is not OLD")
         self.look().require_settled(KEEP)
         self.kept_file().write_text("an upload\n")
+
+    def note_live(self):
+        """Between two runs that are hurt: a failed run goes back to what is live now. Half a switch is undone first."""
+        verdict = self.look().verdict()
+        self.before = self.before if verdict == "BETWEEN" else verdict
 
     def kept_file(self):
         folder = "shared/" + SHARED if self.layout == RELEASES else SHARED
@@ -193,7 +202,7 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
             require(verdict == "NEW", "exit 0, and %s is live", verdict)
             require(not unhealthy, "exit 0, and the health check failed")
         if code in (porter.NOTHING_ACTIVATED, porter.ROLLED_BACK):
-            require(verdict == old, "exit %s, and %s is live", code, verdict)
+            require(verdict == self.before, "exit %s, and %s is live, not %s as before", code, verdict, self.before)
         if not hit:
             wanted = porter.ROLLED_BACK if unhealthy else porter.OK
             require(code == wanted, "nothing was hurt: exit %s instead of %s", code, wanted)
