@@ -15,6 +15,7 @@ namespace porter::agent {
 namespace {
 
 using namespace std::chrono_literals;
+using std::chrono::steady_clock;
 
 constexpr std::size_t kRoom = 8U << 20U;
 constexpr auto kGrace = 8s;
@@ -51,16 +52,16 @@ std::optional<protocol::Frame> Input::next() {
 }
 
 // False when the stream ended or nothing came for too long.
-bool Input::wait_for_bytes() {
-  const auto since = std::chrono::steady_clock::now();
+bool Input::wait_for_bytes(protocol::Patience& patience) {
   for (;;) {
+    patience.set_deadline(idle_.load());
+    if (patience.over(steady_clock::now())) return false;
     // In steps, since the greeting shortens or lengthens the deadline while we wait here.
     std::array<pollfd, 2> fds = {pollfd{fd_, POLLIN, 0}, pollfd{stop_.descriptor(), POLLIN, 0}};
     const int ready = ::poll(fds.data(), fds.size(), kStep);
     if (fds[1].revents != 0) return false;
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
-    if (std::chrono::steady_clock::now() - since > idle_.load()) return false;
   }
 }
 
@@ -68,12 +69,16 @@ void Input::read_all() {
   protocol::FrameParser parser;
   std::vector<std::byte> buffer(256U << 10U);
   try {
-    while (wait_for_bytes()) {
+    protocol::Patience patience(idle_.load(), steady_clock::now());
+    while (wait_for_bytes(patience)) {
       const std::size_t got = base::read_some(fd_, buffer);
       if (got == 0) break;
       parser.feed({reinterpret_cast<const char*>(buffer.data()), got});
-      while (auto frame = parser.next())
+      patience.heard_part(got, steady_clock::now());
+      while (auto frame = parser.next()) {
         hand_over(std::move(*frame));
+        patience.restart(steady_clock::now());  // what the taker needed is not the peer's silence
+      }
     }
     finish(std::nullopt);
   } catch (const base::Error& error) {

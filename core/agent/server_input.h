@@ -14,13 +14,15 @@
 #include "core/base/cancel.h"
 #include "core/base/error.h"
 #include "core/protocol/frame.h"
+#include "core/protocol/patience.h"
 
 namespace porter::agent {
 
 class Input {
  public:
-  // `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline. If the
-  // program has not ended some seconds after that, the process is ended hard.
+  // `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline, as
+  // protocol::Patience has it. If the program has not ended some seconds after that, the process is ended
+  // hard.
   Input(int fd, base::CancelToken lost);
   ~Input();
   Input(const Input&) = delete;
@@ -33,7 +35,7 @@ class Input {
 
  private:
   void read_all();
-  bool wait_for_bytes();
+  bool wait_for_bytes(protocol::Patience& patience);
   void hand_over(protocol::Frame frame);
   void wait_for_room(std::unique_lock<std::mutex>& lock);
   void finish(std::optional<base::Error> why);

@@ -37,7 +37,8 @@ struct DialOptions {
   std::string agent_path;  // folder to keep the agent in; "" tries ~/.cache/porter, then /var/tmp/porter-UID
   std::string run_id;      // for the agent's process title and messages
   std::chrono::seconds dial_deadline{60};
-  std::chrono::seconds idle_deadline{60};  // both ends give up when nothing at all comes for this long
+  std::chrono::seconds idle_deadline{60};  // both ends give up when nothing that counts comes for this long
+                                           // (protocol::Patience)
   base::CancelToken cancel;
 };
 

@@ -35,8 +35,8 @@ Wire::Wire(transport::Process process, std::string where, std::chrono::seconds i
       where_(std::move(where)),
       idle_(idle_deadline),
       cancel_(std::move(cancel)),
-      last_in_(steady_clock::now()),
-      last_out_(last_in_) {
+      patience_(idle_deadline, steady_clock::now()),
+      last_out_(steady_clock::now()) {
   base::set_nonblocking(process_.stream.get());
 }
 
@@ -52,7 +52,7 @@ void Wire::start_pulse() {
 Wire::Use::Use(Wire& wire) : lock_(wire.busy_) {
   if (wire.dead_) throw Error(*wire.dead_);
   if (!wire.process_.stream) throw Error(Code::unreachable, wire.where_ + ": the connection is closed");
-  wire.last_in_ = steady_clock::now();
+  wire.patience_.restart(steady_clock::now());
 }
 
 bool Wire::find_magic(base::Deadline deadline) {
@@ -65,7 +65,7 @@ bool Wire::find_magic(base::Deadline deadline) {
       if (!finder_.feed({reinterpret_cast<const char*>(buffer.data()), got})) continue;
       parser_.feed(finder_.rest());
       take_frames();
-      last_in_ = steady_clock::now();
+      patience_.restart(steady_clock::now());
       return true;
     }
   });
@@ -107,7 +107,7 @@ void Wire::pump(Enough enough) {
     while (!enough()) {
       beat_when_due();
       wait(base::Deadline::in(std::max<std::chrono::milliseconds>(idle_ / 8, 10ms)));
-      if (!enough() && steady_clock::now() - last_in_ > idle_)
+      if (!enough() && patience_.over(steady_clock::now()))
         throw Error(Code::timeout,
                     fmt::format("{}: the agent said nothing for {} s", where_,
                                 std::chrono::duration_cast<std::chrono::seconds>(idle_).count()));
@@ -139,24 +139,29 @@ bool Wire::fill() {
   const ssize_t got = ::recv(process_.stream.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0) return errno == EAGAIN || errno == EINTR;
   if (got == 0) return false;
-  last_in_ = steady_clock::now();
   {
     const std::lock_guard lock(traffic_mutex_);
     traffic_.bytes_in += static_cast<std::uint64_t>(got);
   }
   parser_.feed({reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)});
-  take_frames();
+  if (take_frames())
+    patience_.restart(steady_clock::now());
+  else
+    patience_.heard_part(static_cast<std::size_t>(got), steady_clock::now());
   return true;
 }
 
-void Wire::take_frames() {
+bool Wire::take_frames() {
+  bool any = false;
   while (auto frame = parser_.next()) {
+    any = true;
     if (frame->type == kBeat) continue;
     inbox_bytes_ += frame->payload.size() + protocol::kHeaderSize;
     const std::lock_guard lock(traffic_mutex_);
     ++traffic_.frames_in;
     inbox_.push_back(std::move(*frame));
   }
+  return any;
 }
 
 // The agent's last words (a failure frame) count more than the bare end.

@@ -14,6 +14,7 @@
 #include "core/base/clock.h"
 #include "core/endpoint/endpoint.h"
 #include "core/protocol/messages.h"
+#include "core/protocol/patience.h"
 #include "core/transport/transport.h"
 
 namespace porter::endpoint {
@@ -95,9 +96,9 @@ class Wire {
   template <class Enough>
   void pump(Enough enough);
   void wait(base::Deadline deadline);
-  bool fill();   // false: end of stream
-  void drain();  // writes what fits
-  void take_frames();
+  bool fill();         // false: end of stream
+  void drain();        // writes what fits
+  bool take_frames();  // false: none was whole
   std::optional<protocol::Frame> take();
   [[noreturn]] void throw_ended();
   void beat_when_due();
@@ -115,7 +116,7 @@ class Wire {
   std::size_t out_start_ = 0;
   bool asked_ = false;  // something was sent since we last waited
   bool pulsing_ = false;
-  std::chrono::steady_clock::time_point last_in_;
+  protocol::Patience patience_;
   std::chrono::steady_clock::time_point last_out_;
   std::optional<base::Error> dead_;
   TrafficCount traffic_;

@@ -18,8 +18,11 @@ constexpr int kLockLook = 50;  // milliseconds
 std::unique_ptr<transport::Transport> open_transport(Run& run, const settings::Host& host) {
   if (host.local) return transport::make_local_transport(host.name);
   AskingPrompter prompter(run.around.asker);
-  return transport::connect_ssh(run.loops, ssh_target(host),
-                                ssh_policy(run.around.world, run.request.known_hosts), prompter,
+  transport::SshPolicy policy = ssh_policy(run.around.world, run.request.known_hosts);
+  // A broken connection is best told as one: before the agent's silence is noticed.
+  policy.idle_timeout = run.project.idle_timeout * 3 / 4;
+  policy.keepalive = run.project.idle_timeout / 6;
+  return transport::connect_ssh(run.loops, ssh_target(host), policy, prompter,
                                 base::Deadline::in(kConnectDeadline), run.shield.waits());
 }
 
@@ -30,6 +33,7 @@ endpoint::DialOptions dial_options(const Run& run, const HostRun& host) {
   options.become = host.become;
   options.agent_path = host.host.agent_path;
   options.run_id = run.request.run_id;
+  options.idle_deadline = std::chrono::ceil<std::chrono::seconds>(run.project.idle_timeout);
   options.cancel = run.shield.waits();
   return options;
 }

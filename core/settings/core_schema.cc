@@ -146,6 +146,13 @@ std::vector<OptionSpec> deploy_options() {
        "deploy is ended and put back.",
        {},
        Suffix::none},
+      {"idle_timeout",
+       Type::duration,
+       "60s",
+       "How long the other end of a connection may give no sign of life; then both ends give up. From 1s to "
+       "1h.",
+       {},
+       Suffix::none},
   };
 }
 

@@ -208,19 +208,30 @@ class ProjectMaker {
     return {spec.name, spec.default_text, {}};
   }
 
-  void read_deploy() {
-    const Option option =
-        deploy_option(*find_option_spec(find_section_spec("deploy")->options, "handler_timeout"));
+  // A duration of [deploy]; `allowed` says what `fits` accepts.
+  template <class Fits>
+  std::chrono::milliseconds deploy_duration(const char* name, const char* allowed, Fits fits) {
+    const Option option = deploy_option(*find_option_spec(find_section_spec("deploy")->options, name));
+    std::chrono::milliseconds found{0};
     try {
-      project_.handler_timeout = as_duration(option);
+      found = as_duration(option);
     } catch (const Error&) {
-      return;  // validate_files() has said so
+      return found;  // validate_files() has said so
     }
+    if (!fits(found)) {
+      report(Error(Code::bad_value, fmt::format("{}: expected {}, got {}", name, allowed, option.text))
+                 .at(option.where));
+    }
+    return found;
+  }
+
+  void read_deploy() {
+    using namespace std::chrono_literals;
     constexpr std::chrono::hours year(365 * 24);
-    if (project_.handler_timeout.count() > 0 && project_.handler_timeout <= year) return;
-    report(Error(Code::bad_value,
-                 fmt::format("{}: expected more than 0 and at most 365d, got {}", option.name, option.text))
-               .at(option.where));
+    project_.handler_timeout = deploy_duration("handler_timeout", "more than 0 and at most 365d",
+                                               [&](auto time) { return time.count() > 0 && time <= year; });
+    project_.idle_timeout = deploy_duration("idle_timeout", "at least 1s and at most 1h",
+                                            [](auto time) { return time >= 1s && time <= 1h; });
   }
 
   // By file in the order of reading, then by line.

@@ -92,6 +92,7 @@ struct Project {
   std::vector<std::filesystem::path> plugin_folders;
   std::vector<std::filesystem::path> trusted;
   std::chrono::milliseconds handler_timeout{0};  // [deploy]; more than 0, at most a year
+  std::chrono::milliseconds idle_timeout{0};     // [deploy]; from a second to an hour
   std::map<std::string, PluginSchema> schemas;   // of the plugins that were found
   std::shared_ptr<const ProjectFiles> files;
   std::shared_ptr<const Suffixes> suffixes;  // for settings_for()

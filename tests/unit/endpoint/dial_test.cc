@@ -1,7 +1,9 @@
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <functional>
+#include <thread>
 
 #include "core/endpoint/agent_script.h"
 #include "core/protocol/messages.h"
@@ -206,6 +208,23 @@ TEST_CASE("an agent whose peer is silent ends itself", "[dial]") {
   protocol::Welcome welcome;
   welcome.idle_seconds = 1;
   base::write_all(process.stream.get(), protocol::to_frame(welcome));
+  CHECK(process.wait(base::Deadline::in(std::chrono::seconds(10))).status == 2);
+}
+
+TEST_CASE("an agent whose peer lets bytes trickle ends itself", "[dial]") {
+  const auto local = transport::make_local_transport("laptop");
+  transport::Process process = local->start({bundle().own().file.string(), "--serve"});
+  protocol::Welcome welcome;
+  welcome.idle_seconds = 1;
+  base::write_all(process.stream.get(), protocol::to_frame(welcome));
+  const std::string frame = protocol::to_frame(protocol::AskStat{std::string(4000, 'x')});
+  const auto deadline = base::Deadline::in(std::chrono::seconds(20));
+  bool ended = false;
+  for (std::size_t i = 0; i < frame.size() && !ended && !deadline.passed(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    ended = ::send(process.stream.get(), &frame[i], 1, MSG_NOSIGNAL) < 0;
+  }
+  CHECK(ended);
   CHECK(process.wait(base::Deadline::in(std::chrono::seconds(10))).status == 2);
 }
 

@@ -143,6 +143,23 @@ TEST_CASE("silence ends at the deadline", "[hostile]") {
         base::Code::timeout);
 }
 
+TEST_CASE("an agent that lets bytes trickle is as silent as one that says nothing", "[hostile]") {
+  const auto trickle = [](int fd) {
+    greet(fd);
+    hear(fd, protocol::Type::stat);
+    const std::string answer = protocol::encode_frame(194, std::string(4000, 'x'));
+    for (const char byte : answer) {
+      say(fd, std::string(1, byte));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  };
+  const auto began = std::chrono::steady_clock::now();
+  CHECK(dial_and(
+            trickle, [](endpoint::Endpoint& agent) { agent.exists("/"); }, std::chrono::seconds(1)) ==
+        base::Code::timeout);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(20));
+}
+
 TEST_CASE("answers of the wrong type, size or content are errors, and the endpoint is dead then",
           "[hostile]") {
   const std::vector<std::string> answers = {

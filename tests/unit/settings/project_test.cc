@@ -440,6 +440,21 @@ TEST_CASE("how long a handler may take: the project says, else the user, else ha
   CHECK(shop.problems().size() == 2);
 }
 
+TEST_CASE("how long a connection may be silent: from a second to an hour", "[project]") {
+  using namespace std::chrono_literals;
+  ProjectFixture shop;
+  shop.write("project.ini", "[project]\n");
+  CHECK(shop.load().idle_timeout == 60s);
+  shop.write("project.ini", "[project]\n[deploy]\nidle_timeout = 1500ms\n");
+  CHECK(shop.load().idle_timeout == 1500ms);
+  for (const char* wrong : {"0", "999ms", "61min"}) {
+    shop.write("project.ini", std::string("[project]\n[deploy]\nidle_timeout = ") + wrong + "\n");
+    CHECK(
+        shop.problems() ==
+        Names{std::string("project.ini:3: idle_timeout: expected at least 1s and at most 1h, got ") + wrong});
+  }
+}
+
 TEST_CASE("sections in the wrong file say where they belong", "[project]") {
   ProjectFixture shop;
   shop.write("project.ini", "[project]\ndepends = a\n[scm]\nurl = x://y\n[plugin:x.y]\n[release]\n[host:]\n");
