@@ -125,8 +125,9 @@ void Flags::add_rollback() {
   CLI::App* rollback =
       action("rollback", "make an older release live again, on all hosts or none", Action::rollback);
   add_modules(rollback, "modules to roll back (default: all, dependencies first)");
-  rollback->add_option("--to", out_.request.to_release,
-                       "to this release (default: the newest good one before the live one)");
+  rollback->add_option(
+      "--to", out_.request.to_release,
+      "to this release, or what ran after this run (default: what ran before the last deploy)");
   rollback->add_flag("--yes", out_.request.yes, "confirm everything beforehand");
   rollback->add_option("-m,--message", out_.request.message, "why, for the history");
   add_handlers(rollback);

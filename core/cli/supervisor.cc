@@ -128,8 +128,8 @@ class Supervision {
   }
 
   event::RunFinished leave() {
-    const bool half_done = engine::is_half_done(world_.state_folder(), request_.run_id);
-    if (!half_done) return end_with(ExitCode::interrupted, "interrupted");
+    if (!engine::is_half_activated(world_.state_folder(), request_.run_id))
+      return end_with(ExitCode::interrupted, "interrupted");
     warn("left at once: what is half done stays so until the next deploy");
     return end_with(ExitCode::rollback_failed, "left before everything was put back");
   }

@@ -31,6 +31,24 @@ std::string unified(const std::string& path, const std::string& before, const st
   return base::run_command(diff, base::Deadline::in(kDiffDeadline), cancel).output;
 }
 
+std::ptrdiff_t count_changes(const std::string& diff) {
+  const std::vector<std::string> lines = base::split(diff, '\n');
+  return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.starts_with('+') || line.starts_with('-');
+  });
+}
+
+// Secrets are hidden before the two are compared: some go over many lines.
+void list_changes(const std::string& path, const std::string& before, const std::string& after,
+                  const base::CancelToken& cancel, std::vector<std::string>& lines) {
+  const std::string shown = unified(path, inventory::mask_text(before), inventory::mask_text(after), cancel);
+  for (const std::string& line : base::split(shown, '\n')) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  if (count_changes(shown) < count_changes(unified(path, before, after, cancel)))
+    lines.push_back(path + ": a secret changes; it is not shown");
+}
+
 }  // namespace
 
 std::vector<std::string> config_changes(const Walk& walk, const Deployment& one,
@@ -42,10 +60,8 @@ std::vector<std::string> config_changes(const Walk& walk, const Deployment& one,
     if (!changed && !fresh) continue;
     try {
       const std::string after = base::read_file(one.settings->config_folder() / file.source, kLargest);
-      const std::string text = unified(file.destination, live_content(one, file.destination, fresh), after,
-                                       walk.run.shield.waits());
-      for (const std::string& line : base::split(base::trim(text), '\n'))
-        lines.push_back(inventory::mask_text(line));
+      list_changes(file.destination, live_content(one, file.destination, fresh), after,
+                   walk.run.shield.waits(), lines);
     } catch (const base::Error& problem) {
       if (problem.code() != base::Code::refused) throw;
       lines.push_back(file.destination + ": too large to be shown");

@@ -40,8 +40,9 @@ class Doctor {
     run_.around.sink.handle(std::move(checked));
   }
   void tell_problem(const std::string& host, const std::string& module, const std::string& subject,
-                    const Error& error) {
-    tell({host, module, subject, "problem", error.message(), error.hint_text()});
+                    const Error& error, const std::string& fix = "") {
+    tell({host, module, subject, "problem", error.message(),
+          error.hint_text().empty() ? fix : error.hint_text()});
   }
 
   // --- this machine ---
@@ -69,7 +70,8 @@ class Doctor {
       tell({"", module.module->name, "hook", "ok", source ? "deployment.cpp compiles" : "deployment.so loads",
             ""});
     } catch (const Error& error) {
-      tell_problem("", module.module->name, "hook", error);
+      tell_problem("", module.module->name, "hook", error,
+                   "correct it, or put a deployment.so in its place that was built elsewhere");
     }
   }
 

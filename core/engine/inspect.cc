@@ -106,6 +106,7 @@ class Inspection {
     walk_.each_host([&](HostRun& host) {
       if (!host.failure) look_at_host(host);
     });
+    if (!run_.request.mark.empty()) choose_marked();
     if (changes_sites()) lock_reached();
     // In the order of modules and hosts, whatever order they answered in.
     for (const auto& one : walk_.fleet.deployments) {
@@ -132,6 +133,24 @@ class Inspection {
       for (std::size_t i = 0; i < here.size(); ++i)
         here[i]->before = states.at(i);
     });
+  }
+
+  // Sites that have the release, or one of the run, that is to be marked; the others are left alone.
+  void choose_marked() {
+    const std::string& wanted = run_.request.mark_release;
+    bool found = false;
+    for (const auto& one : walk_.fleet.deployments) {
+      one->state = State::unchanged;
+      for (const SealHeader& release : one->before.releases) {
+        if (release.release_id != wanted && release.run_id != wanted) continue;
+        one->release_id = release.release_id;
+        one->state = State::planned;
+        found = true;
+      }
+    }
+    if (!found)
+      throw Error(Code::missing, fmt::format("there is no release {}", base::printable(wanted)))
+          .hint("porter-admin releases lists them");
   }
 
   // All sites or none: a config that is frozen in half is worse than one that is not.
@@ -170,8 +189,9 @@ class Inspection {
     const protocol::Mark mark = word == "pin"     ? protocol::Mark::pinned
                                 : word == "unpin" ? protocol::Mark::unpinned
                                                   : protocol::Mark::good;
-    one.host->endpoint->mark(one.site(), run_.request.mark_release, mark, "");
-    say(one, fmt::format("{} is {}", run_.request.mark_release,
+    if (!one.to_do()) return;
+    one.host->endpoint->mark(one.site(), one.release_id, mark, "");
+    say(one, fmt::format("{} is {}", one.release_id,
                          word == "pin"     ? "pinned: it is never removed by itself"
                          : word == "unpin" ? "not pinned any more"
                                            : "good again"));

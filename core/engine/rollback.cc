@@ -31,33 +31,73 @@ std::string place(const Deployment& one) {
   return fmt::format("{} on {}", one.module_name(), one.host_name());
 }
 
+bool is_good(const protocol::SiteState& site, const SealHeader& release) {
+  return find_bad(site, release.release_id) == nullptr;
+}
+
 // The newest good release that is older than the live one.
 const SealHeader* previous(const protocol::SiteState& site) {
   const SealHeader* found = nullptr;
   for (const SealHeader& release : site.releases) {  // oldest first
-    if (release.release_id == site.current || release.made_at_ns > site.seal.made_at_ns) continue;
-    if (find_bad(site, release.release_id) == nullptr) found = &release;
+    const bool newer = !site.seal_damaged && release.made_at_ns > site.seal.made_at_ns;
+    if (release.release_id != site.current && !newer && is_good(site, release)) found = &release;
   }
   return found;
 }
 
-const SealHeader& wanted(const Deployment& one, const std::string& id) {
-  for (const SealHeader& release : one.before.releases) {
-    if (release.release_id != id) continue;
-    const protocol::BadRelease* bad = find_bad(one.before, id);
-    if (bad == nullptr) return release;
-    throw Error(Code::refused, fmt::format("{}: release {} is bad: {}", place(one), id, bad->reason))
-        .hint(fmt::format("porter-admin releases --good {} takes the mark away", id));
+// A run that is gone back to, and when the first of its releases was made.
+struct Goal {
+  std::string run_id;
+  std::int64_t began_ns = 0;
+};
+
+const SealHeader* find_release(const Walk& walk, const std::string& release_or_run) {
+  const SealHeader* first = nullptr;
+  for (const auto& one : walk.fleet.deployments) {
+    for (const SealHeader& release : one->before.releases) {
+      const bool is_it = release.release_id == release_or_run || release.run_id == release_or_run;
+      if (is_it && (first == nullptr || release.made_at_ns < first->made_at_ns)) first = &release;
+    }
   }
-  throw Error(Code::missing, fmt::format("{}: there is no release {}", place(one), id))
-      .hint("porter-admin releases lists them");
+  return first;
 }
 
-// Which release this site goes back to; it may be live already.
-void choose(Deployment& one, const std::string& to) {
-  if (one.before.current.empty())
-    throw Error(Code::missing, place(one) + ": nothing is live there").hint("porter-admin deploy");
-  const SealHeader* found = to.empty() ? previous(one.before) : &wanted(one, to);
+// `to` is a release of any site here, or a run.
+Goal find_goal(const Walk& walk, const std::string& to) {
+  const SealHeader* named = find_release(walk, to);
+  if (named == nullptr)
+    throw Error(Code::missing, fmt::format("there is no release {}", base::printable(to)))
+        .hint("porter-admin releases lists them");
+  return {named->run_id, find_release(walk, named->run_id)->made_at_ns};
+}
+
+// What a site ran after that run: the run's own release, or the newest good one before.
+const SealHeader* as_of(const Deployment& one, const Goal& goal) {
+  const SealHeader* found = nullptr;
+  for (const SealHeader& release : one.before.releases) {  // oldest first
+    if (release.run_id == goal.run_id) {
+      const protocol::BadRelease* bad = find_bad(one.before, release.release_id);
+      if (bad == nullptr) return &release;
+      throw Error(Code::refused,
+                  fmt::format("{}: release {} is bad: {}", place(one), release.release_id, bad->reason))
+          .hint(fmt::format("porter-admin releases --good {} takes the mark away", release.release_id));
+    }
+    if (release.made_at_ns < goal.began_ns && is_good(one.before, release)) found = &release;
+  }
+  return found;
+}
+
+// The last run that is live on any of the sites: what a rollback without a goal takes back.
+std::string last_run(const Walk& walk) {
+  const SealHeader* last = nullptr;
+  for (const auto& one : walk.fleet.deployments) {
+    const SealHeader& seal = one->before.seal;
+    if (last == nullptr || seal.made_at_ns > last->made_at_ns) last = &seal;
+  }
+  return last == nullptr ? "" : last->run_id;
+}
+
+void choose(Deployment& one, const SealHeader* found) {
   if (found == nullptr)
     throw Error(Code::missing, place(one) + ": there is no older release to go back to")
         .hint("porter-admin releases lists what there is");
@@ -91,8 +131,20 @@ class Rollback {
   }
 
  private:
+  // Which release every site goes back to; it may be live already.
   void choose_all() {
-    walk_.each_module_on_host([&](HostRun&, Deployment& one) { choose(one, run_.request.to_release); });
+    for (const auto& one : walk_.fleet.deployments) {
+      if (one->before.current.empty())
+        throw Error(Code::missing, place(*one) + ": nothing is live there").hint("porter-admin deploy");
+    }
+    const std::string& to = run_.request.to_release;
+    const std::optional<Goal> goal = to.empty() ? std::nullopt : std::optional(find_goal(walk_, to));
+    const std::string last = last_run(walk_);
+    for (const auto& one : walk_.fleet.deployments) {
+      const protocol::SiteState& site = one->before;
+      const bool stays = !site.seal_damaged && site.seal.run_id != last;
+      attempt(*one, [&] { choose(*one, goal ? as_of(*one, *goal) : stays ? &site.seal : previous(site)); });
+    }
     walk_.throw_failures();
   }
 

@@ -1,6 +1,9 @@
 #include "core/engine/show_plan.h"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
 
 #include "core/engine/composition.h"
 #include "core/engine/config_diff.h"
@@ -24,25 +27,53 @@ bool is_new(const sync::FileStep& step) {
 }
 
 // Deletions first, then changed files, then new ones.
-void list_paths(const sync::SyncPlan& plan, const sync::Tree& wanted, event::Planned& out) {
+struct Paths {
+  std::vector<std::string> deleted;
+  std::vector<std::string> changed;
+  std::vector<std::string> fresh;
+};
+
+Paths paths_of(const sync::SyncPlan& plan, const sync::Tree& wanted) {
+  Paths paths;
   for (const sync::Removal& removal : plan.removals)
-    out.paths.push_back("- " + removal.path);
-  out.files_deleted = plan.removals.size();
+    paths.deleted.push_back(removal.path);
   for (const sync::FileStep& step : plan.files) {
-    if (step.action == sync::Action::same || is_new(step)) continue;
-    out.paths.push_back("~ " + path_of(wanted, step.wanted));
-    ++out.files_changed;
+    if (step.action != sync::Action::same)
+      (is_new(step) ? paths.fresh : paths.changed).push_back(path_of(wanted, step.wanted));
   }
-  for (const sync::FileStep& step : plan.files) {
-    if (!is_new(step)) continue;
-    out.paths.push_back("+ " + path_of(wanted, step.wanted));
-    ++out.files_new;
+  for (const sync::EntryRef& link : plan.make_links)
+    paths.fresh.push_back(path_of(wanted, link));
+  return paths;
+}
+
+// What the two sides agree on by their manifests, and somebody changed since: it will be as it is wanted
+// again.
+void add_drift(const Deployment& one, Paths& paths, std::uint64_t& bytes) {
+  protocol::DifferenceQuery query;
+  query.site = one.site();
+  query.layout = site_query(one).layout;
+  query.generated = site_query(one).generated;
+  std::set<std::string> listed(paths.changed.begin(), paths.changed.end());
+  listed.insert(paths.fresh.begin(), paths.fresh.end());
+  for (const protocol::Difference& drift : one.host->endpoint->differences(query)) {
+    const sync::Entry* entry = one.composed->tree.find(drift.path);
+    if (entry == nullptr || !listed.insert(drift.path).second) continue;
+    const bool missing = drift.kind == protocol::DifferenceKind::missing;
+    (missing ? paths.fresh : paths.changed).push_back(drift.path);
+    bytes += entry->size;
   }
-  for (const sync::EntryRef& link : plan.make_links) {
-    out.paths.push_back("+ " + path_of(wanted, link));
-    ++out.files_new;
-  }
-  out.bytes_to_send = plan.totals.bytes_whole + plan.totals.bytes_delta;
+}
+
+void list_paths(const Paths& paths, event::Planned& out) {
+  for (const std::string& path : paths.deleted)
+    out.paths.push_back("- " + path);
+  for (const std::string& path : paths.changed)
+    out.paths.push_back("~ " + path);
+  for (const std::string& path : paths.fresh)
+    out.paths.push_back("+ " + path);
+  out.files_deleted = paths.deleted.size();
+  out.files_changed = paths.changed.size();
+  out.files_new = paths.fresh.size();
 }
 
 // In firing order.
@@ -78,14 +109,27 @@ event::Planned plan_files(const Deployment& one) {
   out.unchanged = !one.to_do();
   if (out.unchanged) return out;
   const sync::SyncPlan plan = one.host->endpoint->compare(site_query(one), *one.composed);
-  list_paths(plan, one.composed->tree, out);
+  out.bytes_to_send = plan.totals.bytes_whole + plan.totals.bytes_delta;
+  Paths paths = paths_of(plan, one.composed->tree);
+  if (one.before.drifted()) add_drift(one, paths, out.bytes_to_send);
+  list_paths(paths, out);
   return out;
 }
 
 ExitCode show_plan(Walk& walk) {
-  walk.each_module_on_host(
-      [&](HostRun&, Deployment& one) { walk.run.around.sink.handle(plan_of(walk, one)); });
+  std::mutex mutex;
+  std::map<const Deployment*, event::Planned> plans;
+  walk.each_module_on_host([&](HostRun&, Deployment& one) {
+    event::Planned plan = plan_of(walk, one);
+    const std::lock_guard lock(mutex);
+    plans.emplace(&one, std::move(plan));
+  });
   walk.throw_failures();
+  // In the order of modules and hosts, whatever order they answered in.
+  for (const auto& one : walk.fleet.deployments) {
+    if (const auto plan = plans.find(one.get()); plan != plans.end())
+      walk.run.around.sink.handle(plan->second);
+  }
   const Request& request = walk.run.request;
   if (!request.plan_out.empty()) write_plan(walk, request.plan_out);
   const bool changes = std::any_of(walk.fleet.modules.begin(), walk.fleet.modules.end(),

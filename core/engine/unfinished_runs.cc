@@ -21,12 +21,15 @@ std::string command_of(const Request& request) {
   return base::quote_shell(words);
 }
 
+bool all_staged(const std::vector<JournalEntry>& open) {
+  return std::all_of(open.begin(), open.end(),
+                     [](const JournalEntry& entry) { return entry.step == Step::staging; });
+}
+
 std::string state_of(const RunFolder& folder) {
   const std::vector<JournalEntry> open = open_steps(folder.journal().entries());
   if (open.empty()) return folder.is_committed() ? "committed" : "put back";
-  const bool staged = std::all_of(open.begin(), open.end(),
-                                  [](const JournalEntry& entry) { return entry.step == Step::staging; });
-  return staged ? "staged" : "half activated";
+  return all_staged(open) ? "staged" : "half activated";
 }
 
 bool is_covered(const Place& place, const std::vector<Place>& by) {
@@ -85,9 +88,9 @@ void require_unfinished(const std::filesystem::path& state_folder, const std::st
   if (std::find(known.begin(), known.end(), run_id) == known.end()) throw unknown_run(state_folder, run_id);
 }
 
-bool is_half_done(const std::filesystem::path& state_folder, const std::string& run_id) noexcept {
+bool is_half_activated(const std::filesystem::path& state_folder, const std::string& run_id) noexcept {
   try {
-    return !open_steps(Journal::read(state_folder / "runs" / run_id / "journal")).empty();
+    return !all_staged(open_steps(Journal::read(state_folder / "runs" / run_id / "journal")));
   } catch (const std::exception&) {
     return true;
   }

@@ -27,8 +27,9 @@ std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_fo
 base::Error unknown_run(const std::filesystem::path& state_folder, const std::string& run_id);
 // Throws it unless there is such a run.
 void require_unfinished(const std::filesystem::path& state_folder, const std::string& run_id);
-// Whether something of the run is left to settle; also when its journal cannot be read.
-bool is_half_done(const std::filesystem::path& state_folder, const std::string& run_id) noexcept;
+// Whether some host may run something else than before or than was wanted; also when the journal cannot be
+// read. A stage that was left is none of that.
+bool is_half_activated(const std::filesystem::path& state_folder, const std::string& run_id) noexcept;
 // A deploy has gone over all these places: dead runs that were about no other are forgotten.
 void forget_covered_runs(const std::filesystem::path& state_folder, const std::vector<Place>& places);
 // Forgets the oldest until at most `most` are left; none that is alive, damaged or not settled.

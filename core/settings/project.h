@@ -91,9 +91,10 @@ struct Project {
   std::vector<std::string> plugins;
   std::vector<std::filesystem::path> plugin_folders;
   std::vector<std::filesystem::path> trusted;
-  std::chrono::milliseconds handler_timeout{0};  // [deploy]; more than 0, at most a year
-  std::chrono::milliseconds idle_timeout{0};     // [deploy]; from a second to an hour
-  std::map<std::string, PluginSchema> schemas;   // of the plugins that were found
+  // [deploy]; the schema's defaults, which also hold where no project is read (settling a dead run).
+  std::chrono::milliseconds handler_timeout = std::chrono::minutes(30);  // more than 0, at most a year
+  std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);     // from a second to an hour
+  std::map<std::string, PluginSchema> schemas;                           // of the plugins that were found
   std::shared_ptr<const ProjectFiles> files;
   std::shared_ptr<const Suffixes> suffixes;  // for settings_for()
 

@@ -142,7 +142,9 @@ class Hooks(porter.Case):
         self.failing("SIG_HEALTH_CHECK", 'throw std::runtime_error("no coffee");')
         self.deploy(code=ROLLED_BACK)
         self.assertFalse(os.path.lexists(self.current()))
-        self.assertEqual(os.listdir(self.site() / "releases"), [])
+        failed = os.listdir(self.site() / "releases")
+        self.assertEqual(os.listdir(self.site() / ".porter/bad"), failed)  # kept to be looked at, never offered
+        self.assertEqual(len(failed), 1)
         (self.directory / "app/deployment.cpp").unlink()
         self.deploy()
         self.assert_settled()

@@ -4,6 +4,7 @@
 // /srv/root"), and every step can be made to fail, or to do something first.
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -31,9 +32,15 @@ class FakeHosts {
     std::string pending;                // that activation
     std::set<std::string> uncommitted;  // releases that the next lock removes
     std::map<std::string, std::string> bad;
+    std::set<std::string> pinned;
+    std::vector<protocol::Freeze> frozen;
+    // By release, "" for the live one: what differs from its seal.
+    std::map<std::string, std::vector<protocol::Difference>> differences;
+    std::vector<protocol::HistoryRecord> history;
     std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
+    std::uint64_t free_bytes = std::uint64_t{1} << 40U;
     std::optional<sync::Tree> tree;  // what compare() finds; else nothing at all
     protocol::StageRequest request;  // the last one
   };
@@ -89,6 +96,7 @@ class FakeHosts {
     const std::lock_guard lock(mutex_);
     return sites_[{host, path}];
   }
+  std::int64_t clock_offset = 0;  // seconds that all hosts are ahead
   // All of them, to be put back later: what they were at that moment.
   using Sites = std::map<std::pair<std::string, std::string>, Site>;
   Sites sites() const {
@@ -118,6 +126,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
   FakeEndpoint(FakeHosts& hosts, std::string host, base::CancelToken waits)
       : hosts_(hosts), host_(std::move(host)), waits_(std::move(waits)) {
     hello_.hostname = host_;
+    using std::chrono::system_clock;
+    hello_.clock = system_clock::to_time_t(system_clock::now()) + hosts.clock_offset;
   }
 
   const protocol::Hello& hello() const override { return hello_; }
@@ -143,10 +153,13 @@ class FakeEndpoint final : public endpoint::Endpoint {
 
   std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query) override {
     take("differences", query.site);
-    return {};
+    return hosts_.site(host_, query.site).differences[query.release_id];
   }
   void lock(const protocol::LockRequest& request) override {
     take("lock", request.site);
+    for (const protocol::Freeze& freeze : hosts_.site(host_, request.site).frozen) {
+      if (freeze.config == request.config) throw base::Error(base::Code::frozen, "frozen: " + freeze.reason);
+    }
     change(request.site, [&](FakeHosts::Site& site) {
       site.staged.clear();
       std::erase_if(site.uncommitted, [&](const std::string& release) {
@@ -199,16 +212,22 @@ class FakeEndpoint final : public endpoint::Endpoint {
     change(path, [&](FakeHosts::Site& site) {
       if (site.pending == release) site.current = site.previous;
       site.pending.clear();
+      if (site.uncommitted.erase(release) == 0) return;  // of an earlier deploy: it stays
       if (reason.empty()) site.sealed.erase(release);
       if (!reason.empty()) site.bad[release] = reason;
-      site.uncommitted.erase(release);
     });
   }
   protocol::CommitReport commit(const std::string& path, const std::string& release, std::uint32_t,
-                                const protocol::CommitNote&) override {
+                                const protocol::CommitNote& note) override {
     take("commit", path);
     change(path, [&](FakeHosts::Site& site) {
       if (site.current != release) throw base::Error(base::Code::refused, release + " is not live");
+      protocol::HistoryRecord record;
+      record.action = note.action;
+      record.release = release;
+      record.config = note.config;
+      record.message = note.message;
+      site.history.push_back(record);
       site.pending.clear();
       site.uncommitted.erase(release);
     });
@@ -231,16 +250,31 @@ class FakeEndpoint final : public endpoint::Endpoint {
   void add_undo(const std::string& path, const std::string&, const protocol::RunRequest&) override {
     take("add_undo", path);
   }
-  void mark(const std::string& path, const std::string&, protocol::Mark, const std::string&) override {
+  void mark(const std::string& path, const std::string& release, protocol::Mark mark,
+            const std::string& reason) override {
     take("mark", path);
+    change(path, [&](FakeHosts::Site& site) {
+      if (mark == protocol::Mark::pinned) site.pinned.insert(release);
+      if (mark == protocol::Mark::unpinned) site.pinned.erase(release);
+      if (mark == protocol::Mark::bad) site.bad[release] = reason;
+      if (mark == protocol::Mark::good) site.bad.erase(release);
+    });
   }
-  void freeze(const std::string& path, const protocol::Freeze&) override { take("freeze", path); }
-  void unfreeze(const std::string& path, const std::string&) override { take("unfreeze", path); }
+  void freeze(const std::string& path, const protocol::Freeze& freeze) override {
+    take("freeze", path);
+    change(path, [&](FakeHosts::Site& site) { site.frozen.push_back(freeze); });
+  }
+  void unfreeze(const std::string& path, const std::string& config) override {
+    take("unfreeze", path);
+    change(path, [&](FakeHosts::Site& site) {
+      std::erase_if(site.frozen, [&](const protocol::Freeze& freeze) { return freeze.config == config; });
+    });
+  }
 
   std::vector<protocol::HistoryRecord> history(const std::string& path, protocol::Layout,
                                                std::uint32_t) override {
     take("history", path);
-    return {};
+    return hosts_.site(host_, path).history;
   }
   protocol::RunResult run(const protocol::RunRequest& request) override {
     take("run", request.arguments.front());
@@ -293,6 +327,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
       state.releases.push_back(header);
     for (const auto& [id, reason] : site.bad)
       state.bad.push_back({id, reason, ""});
+    state.pinned.assign(site.pinned.begin(), site.pinned.end());
+    state.frozen = site.frozen;
     if (site.current.empty()) return state;
     state.standing = protocol::Standing::ours;
     state.current = site.current;
@@ -300,6 +336,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
     if (seal != site.sealed.end()) state.seal = seal->second;
     state.pending = site.pending;
     state.drift_changed = site.drift;
+    state.free_bytes = site.free_bytes;
+    state.free_inodes = site.free_bytes;
     state.leftovers = site.leftovers;
     return state;
   }

@@ -55,10 +55,10 @@ struct Supervised {
   }
   event::RunFinished end() const { return view.of<event::RunFinished>().at(0); }
   // Something that the run left half done.
-  void leave_open() {
+  void leave_open(engine::Step step = engine::Step::activating) {
     engine::RunFolder folder = engine::RunFolder::create(here.world.state_folder(), request.run_id);
     folder.write({"ada@laptop", "2026-11-21T07:00:00Z", request, {engine::Place()}});
-    folder.record(0, engine::Step::activating);
+    folder.record(0, step);
   }
 
   tests::TestWorld here;
@@ -153,6 +153,10 @@ TEST_CASE("the third Ctrl-C leaves at once", "[supervisor][ctrl-c]") {
   Supervised run;
   run.view.press_at = {"ready", "stopping", "settling"};
   SECTION("with nothing half done") {
+    CHECK(run.run("talk:ready wait|talk:settling wait") == 130);
+  }
+  SECTION("with nothing but a stage") {
+    run.leave_open(engine::Step::staging);
     CHECK(run.run("talk:ready wait|talk:settling wait") == 130);
   }
   SECTION("with something half done") {

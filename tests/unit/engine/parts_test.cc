@@ -36,6 +36,15 @@ TEST_CASE("a request comes back from its bytes as it was") {
   request.plugin_path = {"one", "two"};
   request.plugin_arguments = {{"poke", ""}, {"level", "3"}};
   request.command = {"ls", "-l", ""};
+  request.lock_wait_seconds = 90;
+  request.overwrite_drift = true;
+  request.plan_out = "out.json";
+  request.plan_file = "plan.json";
+  request.detailed_exit_code = true;
+  request.to_release = "20261121T070509Z-1f2e";
+  request.mark_release = "20261121T070509Z-1f2f";
+  request.mark = "pin";
+  request.limit = 7;
 
   const Request back = decode_request(encode(request));
   CHECK(back.action == request.action);
@@ -57,6 +66,15 @@ TEST_CASE("a request comes back from its bytes as it was") {
   CHECK(back.plugin_path == request.plugin_path);
   CHECK(back.plugin_arguments == request.plugin_arguments);
   CHECK(back.command == request.command);
+  CHECK(back.lock_wait_seconds == request.lock_wait_seconds);
+  CHECK(back.overwrite_drift == request.overwrite_drift);
+  CHECK(back.plan_out == request.plan_out);
+  CHECK(back.plan_file == request.plan_file);
+  CHECK(back.detailed_exit_code == request.detailed_exit_code);
+  CHECK(back.to_release == request.to_release);
+  CHECK(back.mark_release == request.mark_release);
+  CHECK(back.mark == request.mark);
+  CHECK(back.limit == request.limit);
 }
 
 TEST_CASE("what a request holds need not be UTF-8") {

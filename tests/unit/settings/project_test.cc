@@ -425,6 +425,7 @@ TEST_CASE("how long a handler may take: the project says, else the user, else ha
   ProjectFixture shop;
   shop.write("project.ini", "[project]\n");
   CHECK(shop.load().handler_timeout == 30min);
+  CHECK(Project{}.handler_timeout == 30min);
   shop.write_user("[deploy]\nhandler_timeout = 2h\n");
   CHECK(shop.load().handler_timeout == 2h);
   shop.write("project.ini", "[project]\n[deploy]\nhandler-timeout = 500ms\n");
@@ -445,6 +446,7 @@ TEST_CASE("how long a connection may be silent: from a second to an hour", "[pro
   ProjectFixture shop;
   shop.write("project.ini", "[project]\n");
   CHECK(shop.load().idle_timeout == 60s);
+  CHECK(Project{}.idle_timeout == 60s);
   shop.write("project.ini", "[project]\n[deploy]\nidle_timeout = 1500ms\n");
   CHECK(shop.load().idle_timeout == 1500ms);
   for (const char* wrong : {"0", "999ms", "61min"}) {

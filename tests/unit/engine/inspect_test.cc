@@ -1,0 +1,152 @@
+// status, releases, history, diff and freeze: what is told of the hosts, and what a freeze refuses.
+
+#include "tests/unit/engine/engine_fixture.h"
+
+using namespace porter::engine;
+using namespace porter::engine::test;
+using Catch::Matchers::Contains;
+namespace event = porter::event;
+namespace protocol = porter::protocol;
+using Site = porter::tests::FakeHosts::Site;
+
+namespace {
+
+struct Deployed : EngineFixture {
+  Deployed() {
+    write("project.ini",
+          "[project]\nname = Shop\ndepends = root\n"
+          "[hosts]\none = ann@one.example.org\ntwo = ann@two.example.org\n"
+          "[config:testing]\nhosts = one, two\n[config:production]\nhosts = one, two\n");
+    REQUIRE(deploy() == ExitCode::ok);
+    release = live("one", "/srv/root");
+    hosts.forget_steps();
+  }
+  ExitCode ask(Action action) {
+    request.action = action;
+    return deploy();
+  }
+  std::string release;
+};
+
+}  // namespace
+
+TEST_CASE("status tells what runs where, in the order of modules and hosts, and takes no lock") {
+  Deployed run;
+  run.hosts.change("two", "/srv/root", [](Site& site) {
+    site.drift = 2;
+    site.frozen.push_back({"testing", "sale", "ann", "2026-11-21T07:00:00Z"});
+  });
+  CHECK(run.ask(Action::status) == ExitCode::ok);
+  const auto told = run.events.of<event::SiteStatus>();
+  REQUIRE(told.size() == 4);
+  CHECK(told[0].module + told[0].host == "libone");
+  CHECK(told[3].module + told[3].host == "roottwo");
+  CHECK(told[3].release_id == run.release);
+  CHECK(told[3].config == "testing");
+  CHECK(told[3].drift_changed == 2);
+  REQUIRE(told[3].notes.size() == 1);
+  CHECK_THAT(told[3].notes[0], Contains("config testing is frozen") && Contains("sale"));
+  CHECK(run.hosts.count(" lock ") == 0);
+  CHECK_FALSE(run.has_folder());
+}
+
+TEST_CASE("a host that cannot be reached is told, and the others are shown") {
+  Deployed run;
+  run.on_connect = [](const std::string& host) {
+    if (host == "two") throw Error(Code::unreachable, "two is down");
+  };
+  CHECK(run.ask(Action::status) == ExitCode::some_hosts_failed);
+  CHECK(run.events.of<event::SiteStatus>().size() == 2);
+  REQUIRE(run.events.of<event::Failure>().size() == 1);
+  CHECK(run.events.of<event::Failure>()[0].host == "two");
+  run.on_connect = [](const std::string&) { throw Error(Code::unreachable, "all are down"); };
+  CHECK(run.ask(Action::status) == ExitCode::unreachable);
+}
+
+TEST_CASE("releases shows what is current, pinned and bad, and puts marks on one") {
+  Deployed run;
+  run.request.mark_release = run.release;
+  run.request.mark = "pin";
+  CHECK(run.ask(Action::releases) == ExitCode::ok);
+  CHECK(run.hosts.site("two", "/srv/root").pinned.count(run.release) == 1);
+  CHECK(run.hosts.count(" mark ") == 2);  // lib has no such release
+  CHECK(run.hosts.count(" lock ") == 2);
+  run.request.mark.clear();
+  run.hosts.change("one", "/srv/root", [&](Site& site) { site.bad[run.release] = "too slow"; });
+  CHECK(run.ask(Action::releases) == ExitCode::ok);
+  const auto found = run.events.of<event::ReleaseFound>();
+  REQUIRE(found.size() == 4);
+  CHECK_FALSE(found[1].pinned);
+  CHECK(found[2].current);
+  CHECK(found[2].pinned);
+  CHECK(found[2].bad == "too slow");
+  CHECK(found[3].bad.empty());
+}
+
+TEST_CASE("a mark of a run is put on all its releases; one that nobody has is an error") {
+  Deployed run;
+  run.request.mark_release = run.request.run_id;
+  run.request.mark = "pin";
+  CHECK(run.ask(Action::releases) == ExitCode::ok);
+  CHECK(run.hosts.count(" mark ") == 4);
+  run.request.mark_release = "20200101T000000Z-ffff";
+  CHECK(run.ask(Action::releases) == ExitCode::usage);
+  CHECK(run.hosts.count(" mark ") == 4);
+}
+
+TEST_CASE("history tells who did what") {
+  Deployed run;
+  CHECK(run.ask(Action::history) == ExitCode::ok);
+  const auto lines = run.events.of<event::HistoryFound>();
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].action == "commit");
+  CHECK(lines[2].release_id == run.release);
+  CHECK(lines[0].config == "testing");
+}
+
+TEST_CASE("diff tells every difference, and its exit code only when asked") {
+  Deployed run;
+  CHECK(run.ask(Action::diff) == ExitCode::ok);
+  run.hosts.change("one", "/srv/root", [](Site& site) {
+    site.differences[""] = {{protocol::DifferenceKind::changed, "page.html", "content"},
+                            {protocol::DifferenceKind::added, "core", ""}};
+  });
+  CHECK(run.ask(Action::diff) == ExitCode::ok);
+  const auto found = run.events.of<event::DriftFound>();
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].kind + " " + found[0].path + " " + found[0].what == "changed page.html content");
+  CHECK(found[1].kind == "added");
+  run.request.detailed_exit_code = true;
+  CHECK(run.ask(Action::diff) == ExitCode::plan_has_changes);
+}
+
+TEST_CASE("a frozen config is not deployed until it is unfrozen; others are") {
+  Deployed run;
+  run.request.message = "no changes during the sale";
+  CHECK(run.ask(Action::freeze) == ExitCode::ok);
+  run.write("root/src/page.html", "good bye\n");
+  CHECK(run.ask(Action::deploy) == ExitCode::refused);
+  CHECK_THAT(run.events.of<event::Failure>().at(0).text,
+             Contains("P442") && Contains("no changes during the sale") &&
+                 Contains("porter-admin unfreeze --config testing"));
+  CHECK(run.live("one", "/srv/root") == run.release);
+  run.request.config = "production";
+  CHECK(run.ask(Action::deploy) == ExitCode::ok);
+  run.request.config = "testing";
+  CHECK(run.ask(Action::unfreeze) == ExitCode::ok);
+  CHECK(run.ask(Action::deploy) == ExitCode::ok);
+}
+
+TEST_CASE("a freeze wants a reason and a config, and is on all hosts or none") {
+  Deployed run;
+  CHECK(run.ask(Action::freeze) == ExitCode::usage);
+  run.request.message = "sale";
+  run.request.config = "";
+  CHECK(run.ask(Action::freeze) == ExitCode::usage);
+  run.request.config = "testing";
+  run.on_connect = [](const std::string& host) {
+    if (host == "two") throw Error(Code::unreachable, "two is down");
+  };
+  CHECK(run.ask(Action::freeze) == ExitCode::unreachable);
+  CHECK(run.hosts.count(" freeze ") == 0);
+}

@@ -1,0 +1,163 @@
+// plan, plan --out and deploy --plan: what is told, and what makes a plan stale.
+
+#include "core/base/files.h"
+#include "core/base/text.h"
+#include "tests/unit/engine/engine_fixture.h"
+
+using namespace porter;
+using namespace porter::engine;
+using namespace porter::engine::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+struct Plan : EngineFixture {
+  Plan() { REQUIRE(deploy() == ExitCode::ok); }
+  ExitCode plan(const std::string& out = "") {
+    request.dry_run = true;
+    request.plan_out = out;
+    hosts.forget_steps();
+    const ExitCode code = deploy();
+    request.dry_run = false;
+    request.plan_out.clear();
+    return code;
+  }
+  ExitCode deploy_planned() {
+    request.plan_file = "plan.json";
+    hosts.forget_steps();
+    const ExitCode code = deploy();
+    request.plan_file.clear();
+    return code;
+  }
+  std::filesystem::path plan_file() const { return request.directory / "plan.json"; }
+  std::string failure() const {
+    const auto told = events.of<event::Failure>();
+    return told.empty() ? "" : told.front().text;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a plan tells files and handlers, changes nothing, and leaves nothing to resume") {
+  Plan run;
+  run.write("root/src/page.html", "good bye\n");
+  run.plug([](Module& module) {
+    if (module.service<Context>().module() == "root")
+      module.push_signal_handler(SIG_POST_ACTIVATE, [](Module&) {});
+  });
+  CHECK(run.plan() == ExitCode::ok);
+  const auto plans = run.events.of<event::Planned>();
+  REQUIRE(plans.size() == 4);
+  for (const auto& plan : plans)
+    CHECK(plan.unchanged == (plan.module == "lib"));
+  CHECK(plans[2].paths == Names{"+ page.html"});
+  REQUIRE(plans[2].handlers.size() == 1);
+  CHECK_THAT(plans[2].handlers[0], Contains("SIG_POST_ACTIVATE: plugin tests.handlers"));
+  for (const char* change : {" lock ", " stage ", " activate ", " commit "})
+    CHECK(run.hosts.count(change) == 0);
+  CHECK_FALSE(run.has_folder());
+  run.request.detailed_exit_code = true;
+  CHECK(run.plan() == ExitCode::plan_has_changes);
+  CHECK(run.deploy() == ExitCode::ok);
+  CHECK(run.plan() == ExitCode::ok);
+}
+
+TEST_CASE("a plan lists what drifted, since it will be as it is wanted again") {
+  Plan run;
+  run.write("root/src/new.html", "new\n");
+  const auto written = std::filesystem::last_write_time(run.request.directory / "root/src/page.html");
+  const auto since_epoch = std::chrono::file_clock::to_sys(written).time_since_epoch();
+  run.hosts.change("one", "/srv/root", [&](tests::FakeHosts::Site& site) {
+    site.drift = 1;
+    site.differences[""] = {{protocol::DifferenceKind::changed, "page.html", "content"},
+                            {protocol::DifferenceKind::changed, "gone.html", "content"}};
+    site.tree = sync::Tree();
+    site.tree->identity = sync::Identity::with_mtime;
+    site.tree->folders.emplace_back();
+    sync::Entry page;
+    page.name = "page.html";
+    page.size = 6;
+    page.mtime_ns = std::chrono::nanoseconds(since_epoch).count();
+    page.digest = base::sha256("hello\n");
+    site.tree->folders[0].entries = {page};
+    site.tree->seal_digests();
+  });
+  CHECK(run.plan() == ExitCode::ok);
+  const auto plans = run.events.of<event::Planned>();
+  REQUIRE(plans.size() == 4);
+  CHECK(plans[2].paths == Names{"~ page.html", "+ new.html"});
+  CHECK(plans[2].bytes_to_send == 10);
+}
+
+TEST_CASE("a plan shows how config files change, and no secret in them") {
+  Plan run;
+  run.write("root/root.ini",
+            "[module]\npath = /srv/root\ndepends = lib\n[config_files]\nlocal.conf = local.conf\n"
+            "[plugin:tests.handlers]\n");
+  run.write("root/config/testing/local.conf",
+            "debug = yes\npassword = hunter2\n-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n"
+            "-----END RSA PRIVATE KEY-----\n");
+  CHECK(run.plan() == ExitCode::ok);
+  const auto plans = run.events.of<event::Planned>();
+  REQUIRE(plans.size() == 4);
+  const std::string shown = base::join(plans[2].config_changes, "\n");
+  CHECK_THAT(shown, Contains("--- live/local.conf\n+++ new/local.conf\n"));
+  CHECK_THAT(shown, Contains("+debug = yes\n+password = ***"));
+  CHECK_THAT(shown, !Contains("hunter2") && !Contains("MIIEp"));
+}
+
+TEST_CASE("a deploy that is held to its plan goes through while nothing has changed") {
+  Plan run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  CHECK(run.deploy_planned() == ExitCode::ok);
+  CHECK(run.deploy_planned() == ExitCode::refused);  // it has been carried out
+  CHECK_THAT(run.failure(), Contains("P444") && Contains("is live, it was"));
+}
+
+TEST_CASE("a plan that something changed since is refused, by name, before anything is staged") {
+  Plan run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  std::string what;
+  SECTION("the source") {
+    run.write("root/src/page.html", "good night\n");
+    what = "root on one: the source changed";
+  }
+  SECTION("a setting") {
+    run.write(
+        "root/root.ini",
+        "[module]\npath = /srv/root\ndepends = lib\n[shared]\npaths = uploads/\n[plugin:tests.handlers]\n");
+    what = "root on one: ";
+  }
+  SECTION("the target") {
+    run.hosts.change("two", "/srv/root", [](tests::FakeHosts::Site& site) {
+      site.sealed["20261121T080000Z-0b0b"] = site.sealed[site.current];
+      site.current = site.sealed["20261121T080000Z-0b0b"].release_id = "20261121T080000Z-0b0b";
+    });
+    what = "root on two: 20261121T080000Z-0b0b is live, it was ";
+  }
+  SECTION("the hosts") {
+    run.request.hosts = {"one"};
+    what = "root on two: is in the plan, and would not be deployed";
+  }
+  CHECK(run.deploy_planned() == ExitCode::refused);
+  Names told;
+  for (const auto& failure : run.events.of<event::Failure>())
+    told.push_back(failure.text);
+  CHECK(std::any_of(told.begin(), told.end(), [&](const std::string& text) {
+    return text.find(what) != std::string::npos && text.find("P444") != std::string::npos;
+  }));
+  CHECK(run.hosts.count(" stage ") == 0);
+}
+
+TEST_CASE("what is no plan is refused, and says how one is made") {
+  Plan run;
+  run.write("root/src/page.html", "good bye\n");
+  const auto text = GENERATE(as<std::string>(), "", "[]", "{\"porter_plan\": 99}", "{\"porter_plan\": 1}",
+                             "{\"porter_plan\": 1, \"targets\": [1]}");
+  base::write_file(run.plan_file(), text);
+  CHECK(run.deploy_planned() == ExitCode::usage);
+  CHECK_THAT(run.failure(), Contains("plan.json"));
+  CHECK(run.hosts.count(" stage ") == 0);
+}

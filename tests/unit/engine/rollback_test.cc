@@ -1,0 +1,203 @@
+// Going back to an older release: which one is taken, what is checked first, and all hosts or none.
+
+#include <algorithm>
+
+#include "tests/unit/engine/engine_fixture.h"
+
+using namespace porter;
+using namespace porter::engine;
+using namespace porter::engine::test;
+
+namespace {
+
+const Names kSites = {"/srv/lib", "/srv/root"};
+
+// Two releases everywhere, one of each of two runs; the second is live.
+struct Two : EngineFixture {
+  Two() {
+    REQUIRE(deploy() == ExitCode::ok);
+    first_run = request.run_id;
+    first = live("one", "/srv/root");
+    write("root/src/page.html", "good bye\n");
+    write("lib/src/lib.py", "raise\n");
+    REQUIRE(deploy() == ExitCode::ok);
+    second_run = request.run_id;
+    second = live("one", "/srv/root");
+    hosts.forget_steps();
+  }
+  ExitCode rollback(const std::string& to = "") {
+    request.action = Action::rollback;
+    request.to_release = to;
+    const ExitCode code = deploy();
+    request.action = Action::deploy;
+    return code;
+  }
+  // The run that the live release of a site was made by.
+  std::string live_run(const std::string& host, const std::string& path) {
+    tests::FakeHosts::Site site = hosts.site(host, path);
+    return site.sealed[site.current].run_id;
+  }
+  // Whether all sites of both hosts run a release of that run.
+  bool everywhere(const std::string& run) {
+    return std::all_of(kSites.begin(), kSites.end(), [&](const std::string& site) {
+      return live_run("one", site) == run && live_run("two", site) == run;
+    });
+  }
+  std::string failure() const {
+    const auto told = events.of<event::Failure>();
+    return told.empty() ? "" : told.front().text;
+  }
+
+  std::string first_run, second_run;
+  std::string first, second;  // of root
+};
+
+}  // namespace
+
+TEST_CASE("a rollback makes the older release live on all hosts, checked before it is switched") {
+  Two run;
+  run.request.message = "the page is wrong";
+  CHECK(run.rollback() == ExitCode::ok);
+  CHECK(run.everywhere(run.first_run));
+  CHECK(run.hosts.steps_of("one") == Names{"look /srv/lib", "look /srv/root", "lock /srv/lib",
+                                           "lock /srv/root", "differences /srv/lib", "differences /srv/root",
+                                           "place /srv/lib", "activate /srv/lib", "place /srv/root",
+                                           "activate /srv/root", "commit /srv/lib", "commit /srv/root",
+                                           "mark /srv/lib", "mark /srv/root"});
+  CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: rolled back",
+                                "root on one: rolled back", "root on two: rolled back"});
+  CHECK_FALSE(run.has_folder());
+  const protocol::HistoryRecord last = run.hosts.site("one", "/srv/root").history.back();
+  CHECK(last.action == "rollback");
+  CHECK(last.message == "the page is wrong");
+}
+
+TEST_CASE("what was left is bad, and is not offered again until somebody says it is good") {
+  Two run;
+  REQUIRE(run.rollback() == ExitCode::ok);
+  const auto bad = run.hosts.site("one", "/srv/root").bad;
+  REQUIRE(bad.count(run.second) == 1);
+  CHECK_THAT(bad.at(run.second), Catch::Matchers::StartsWith("rolled back by "));
+  CHECK(run.rollback(run.second) == ExitCode::usage);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("is bad: rolled back by") &&
+                                Catch::Matchers::Contains("porter-admin releases --good "));
+  CHECK(run.everywhere(run.first_run));
+  for (const char* host : {"one", "two"}) {
+    for (const std::string& site : kSites)
+      run.hosts.change(host, site, [](tests::FakeHosts::Site& here) { here.bad.clear(); });
+  }
+  CHECK(run.rollback(run.second) == ExitCode::ok);
+  CHECK(run.everywhere(run.second_run));
+}
+
+TEST_CASE("a release that is not what was sealed is switched to nowhere") {
+  Two run;
+  run.hosts.change("two", "/srv/root", [&](tests::FakeHosts::Site& site) {
+    site.differences[run.first] = {{protocol::DifferenceKind::changed, "page.html", "content"}};
+  });
+  CHECK(run.rollback() == ExitCode::refused);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("P443") && Catch::Matchers::Contains("page.html"));
+  CHECK(run.everywhere(run.second_run));
+  CHECK(run.hosts.count(" activate ") == 0);
+  CHECK(run.hosts.count(" place ") == 0);
+}
+
+TEST_CASE("a rollback that fails on one host is taken back on all, and nothing is marked") {
+  Two run;
+  const auto step = GENERATE(as<std::string>(), "two place /srv/root", "two activate /srv/lib");
+  run.hosts.fail(step, Error(Code::io, "the disk is broken"));
+  CHECK(run.rollback() == ExitCode::rolled_back);
+  CHECK(run.everywhere(run.second_run));
+  CHECK(run.hosts.count(" commit ") == 0);
+  CHECK(run.hosts.count(" mark ") == 0);
+  CHECK(run.hosts.site("one", "/srv/root").sealed.count(run.first) == 1);
+  CHECK_FALSE(run.has_folder());  // there is nothing to resume
+}
+
+TEST_CASE("a rollback hears its own signal at the end, with the releases it is about") {
+  Two run;
+  const std::string second_lib = run.live("one", "/srv/lib");
+  std::mutex mutex;
+  Names heard;
+  run.plug([&](Module& module) {
+    if (module.service<Context>().host() != "one") return;
+    module.push_signal_handler(
+        SIG_ROLLBACK,
+        [&](Module& here, const Payload& payload) {
+          const SignalContext context = porter::context_of(payload);
+          const std::lock_guard lock(mutex);
+          heard.push_back(here.service<Context>().module() + " " + context.from + " " + context.to);
+          CHECK(context.phase == Phase::rollback);
+          CHECK(context.error.empty());
+        },
+        {});
+  });
+  CHECK(run.rollback() == ExitCode::ok);
+  CHECK(heard == Names{"lib " + second_lib + " " + run.live("one", "/srv/lib"),
+                       "root " + run.second + " " + run.first});
+}
+
+TEST_CASE("without a goal the last deploy is taken back, and what it did not touch stays") {
+  Two run;
+  run.write("lib/src/lib.py", "a third one\n");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  REQUIRE(run.live_run("one", "/srv/lib") == run.request.run_id);
+  CHECK(run.rollback() == ExitCode::ok);
+  CHECK(run.everywhere(run.second_run));
+  CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: rolled back",
+                                "root on one: unchanged", "root on two: unchanged"});
+  CHECK(run.rollback() == ExitCode::ok);
+  CHECK(run.everywhere(run.first_run));
+}
+
+TEST_CASE("a goal is a run, or a release of one, for all modules") {
+  Two run;
+  run.write("lib/src/lib.py", "a third one\n");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  const std::string third_run = run.request.run_id;
+  run.write("root/src/page.html", "a fourth one\n");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  SECTION("a run") {
+    CHECK(run.rollback(run.first_run) == ExitCode::ok);
+    CHECK(run.everywhere(run.first_run));
+  }
+  SECTION("a release of one module") {
+    CHECK(run.rollback(run.second) == ExitCode::ok);
+    CHECK(run.everywhere(run.second_run));
+  }
+  SECTION("a run that some module had no part in: what it ran then") {
+    CHECK(run.rollback(third_run) == ExitCode::ok);
+    CHECK(run.live_run("two", "/srv/lib") == third_run);
+    CHECK(run.live_run("two", "/srv/root") == run.second_run);
+  }
+}
+
+TEST_CASE("what cannot be gone back to is refused by name") {
+  Two run;
+  CHECK(run.rollback("20200101T000000Z-ffff") == ExitCode::usage);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("there is no release 20200101T000000Z-ffff"));
+  REQUIRE(run.rollback() == ExitCode::ok);
+  CHECK(run.rollback() == ExitCode::usage);  // the first one is the oldest
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("no older release"));
+  CHECK(run.rollback(run.first) == ExitCode::ok);  // it runs already
+  CHECK(run.outcomes() == Names{"lib on one: unchanged", "lib on two: unchanged", "root on one: unchanged",
+                                "root on two: unchanged"});
+}
+
+TEST_CASE("a settler finishes a rollback that was decided and takes back one that was not") {
+  Two run;
+  run.request.action = Action::rollback;
+  const std::string first = run.hosts.site("one", "/srv/lib").sealed.begin()->first;
+  const JournalEntry begun{Step::activating, 0, "lib", "one", first};
+  SECTION("decided") {
+    CHECK(run.settle({begun, {Step::committing, 0, "lib", "one", first}}) == ExitCode::some_hosts_failed);
+    CHECK(run.hosts.count("one commit /srv/lib") == 1);
+    CHECK(run.hosts.site("one", "/srv/lib").history.back().action == "rollback");
+  }
+  SECTION("not decided") {
+    CHECK(run.settle({begun}) == ExitCode::rolled_back);
+    CHECK(run.hosts.count("one revert /srv/lib") == 1);
+    CHECK(run.hosts.site("one", "/srv/lib").sealed.count(first) == 1);
+  }
+  CHECK_FALSE(run.has_folder());
+}
