@@ -24,7 +24,8 @@ struct Outside {
   std::string path = folder.path() / "site";
   Site site;
 
-  explicit Outside(Layout layout = Layout::releases) : site(Site::open(path, layout, Durability::none)) {
+  explicit Outside(Layout layout = Layout::releases, Durability durability = Durability::none)
+      : site(Site::open(path, layout, durability)) {
     fs::create_directories(etc);
     REQUIRE_FALSE(site.prepare(options()));
   }
@@ -48,7 +49,7 @@ struct Outside {
 
 TEST_CASE("an installed file waits for place_files, and comes back with the release's failure") {
   for (const Layout layout : {Layout::releases, Layout::inplace}) {
-    Outside at(layout);
+    Outside at(layout, Durability::full);
     deploy(at.site, "r1", kTree);
     at.write("conf", "old");
     fs::permissions(at.etc + "/conf", fs::perms(0640));
