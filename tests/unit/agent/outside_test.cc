@@ -315,6 +315,9 @@ TEST_CASE("a release that was live and never committed counts once another is ac
   at.activate("r3");
   at.site.commit("r3", 5);
   CHECK(at.site.history().at(1).release == "r2");
+  at.site.release_lock();
+  REQUIRE_FALSE(at.site.prepare(options()));
+  CHECK(at.now() == Listing{{"conf", "file:0644:three"}});
   roll_back(at, "r1", "back");
   CHECK(at.now().empty());
 }
