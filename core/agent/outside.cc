@@ -64,6 +64,7 @@ std::string first_words(const protocol::RunResult& result) {
 }
 
 void run_step(const UndoStep& step, const base::CancelToken& lost) {
+  lost.check();
   const protocol::RunResult result = run_program(step.request, lost);
   if (result.status == 0 && result.signal == 0) return;
   const std::string how = result.signal != 0 ? fmt::format("was ended by signal {}", result.signal)
