@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/agent/beneath.h"
+#include "core/agent/occupant.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 
@@ -22,26 +23,11 @@ using base::Error;
 using protocol::PathKind;
 
 constexpr std::size_t kPieceBytes = 256U << 10U;
-constexpr std::uint32_t kNewFileMode = 0644;
 
 PathKind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return PathKind::file;
   if (S_ISDIR(mode)) return PathKind::folder;
   return S_ISLNK(mode) ? PathKind::link : PathKind::other;
-}
-
-std::string target_of(const std::string& path) {
-  std::string target(4096, '\0');
-  const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
-  if (length < 0) base::throw_errno(path);
-  target.resize(static_cast<std::size_t>(length));
-  return target;
-}
-
-std::uint32_t mode_for(const std::string& path, std::uint32_t asked) {
-  struct stat info {};
-  if (asked != 0) return asked;
-  return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 07777U : kNewFileMode;
 }
 
 // Non-blocking, so that a fifo does not hold up the agent.
@@ -66,7 +52,7 @@ protocol::PathState path_state(const std::string& path) {
   }
   protocol::PathState state{kind_of(info.st_mode), info.st_mode & 07777U,
                             static_cast<std::uint64_t>(info.st_size), mtime_ns(info), ""};
-  if (state.kind == PathKind::link) state.target = target_of(path);
+  if (state.kind == PathKind::link) state.target = target_of_link(path);
   return state;
 }
 

@@ -136,6 +136,7 @@ void Sites::lock(const protocol::LockRequest& request) {
       request.durability == protocol::Durability::full ? Durability::full : Durability::none;
   auto entry = std::make_unique<OpenSite>(
       OpenSite{Site::open(request.site, to_layout(request.layout), durability), request, {}});
+  entry->site.set_lost(lost_);
   const protocol::LockNote& note = request.note;
   PrepareOptions options;
   options.adopt = request.adoption == protocol::Adoption::adopt ? Adopt::yes : Adopt::no;
@@ -195,6 +196,18 @@ void Sites::discard(const protocol::Discard& ask) {
   OpenSite& at = open(ask.site);
   if (at.stage && at.stage->id() == ask.release_id) at.stage.reset();
   at.site.discard(ask.release_id);
+}
+
+std::unique_ptr<Receiver> Sites::install_file(const protocol::InstallBegin& ask) {
+  return open(ask.site).site.install_file(ask.release_id, ask.path, ask.mode);
+}
+
+void Sites::add_undo(const protocol::AddUndo& ask) {
+  open(ask.site).site.add_undo(ask.release_id, ask.request);
+}
+
+void Sites::place_files(const protocol::PlaceFiles& ask) {
+  open(ask.site).site.place_files(ask.release_id);
 }
 
 void Sites::mark(const protocol::MarkRelease& ask) {

@@ -26,6 +26,9 @@ class Sites {
   static protocol::HistoryLines history(const protocol::AskHistory& ask);
   static std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query);
 
+  // `lost`: the connection's end, which ends undo programs.
+  explicit Sites(base::CancelToken lost) : lost_(std::move(lost)) {}
+
   // Throws Error(locked) that shows the holder.
   void lock(const protocol::LockRequest& request);
   void unlock(const std::string& site);
@@ -39,14 +42,19 @@ class Sites {
   protocol::CommitReport commit(const protocol::Commit& ask);
   void discard(const protocol::Discard& ask);
 
+  std::unique_ptr<Receiver> install_file(const protocol::InstallBegin& ask);
+  void add_undo(const protocol::AddUndo& ask);
+  void place_files(const protocol::PlaceFiles& ask);
+
   void mark(const protocol::MarkRelease& ask);
   void freeze(const protocol::FreezeSite& ask);
   void unfreeze(const protocol::UnfreezeSite& ask);
 
-  // Removes unsealed stages, as far as that works: for the end of the connection.
+  // Removes unsealed stages, after their undo steps, as far as that works: for the end of the connection.
   void discard_stages() noexcept;
 
  private:
+  base::CancelToken lost_;
   std::map<std::string, std::unique_ptr<OpenSite>> sites_;
 };
 

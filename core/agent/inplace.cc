@@ -115,7 +115,8 @@ void undo_put(const SiteFolders& site, const std::string& id, const Operation& o
     return;
   }
   const std::optional<struct stat> now = site.root.look(op.path);
-  if (now && now->st_ino == op.inode) site.root.remove_file(op.path);
+  // Undoing that was interrupted may have made a folder here again, with the inode that had become free.
+  if (now && !S_ISDIR(now->st_mode) && now->st_ino == op.inode) site.root.remove_file(op.path);
 }
 
 void undo(const SiteFolders& site, const std::string& id, const Operation& op) {

@@ -36,7 +36,7 @@ constexpr std::size_t kNumbersInOneMessage = 32768;
 class Server {
  public:
   Server(Input& input, Output& output, base::CancelToken lost)
-      : input_(input), output_(output), lost_(lost) {}
+      : input_(input), output_(output), lost_(lost), sites_(std::move(lost)) {}
   ~Server() {
     stage_.reset();
     sites_.discard_stages();
@@ -115,10 +115,12 @@ class Server {
     state_ = State::digests;
   }
   void digests(const protocol::FolderDigests& message);
-  void write_begin(const protocol::WriteBegin& ask) {
+  // `make` gives the Receiver of what is written.
+  template <class Message, class Make>
+  void write_begin(const Message& ask, Make make) {
     later_ = std::nullopt;
     place_ = place_of(ask);
-    keep_error([&] { write_ = std::make_unique<FileReplacement>(ask.path, ask.mode); });
+    keep_error([&] { write_ = make(ask); });
     state_ = State::writing;
   }
   void write_data(const protocol::WriteData& message);
@@ -152,7 +154,12 @@ void Server::request(const Frame& frame) {
     case Type::compare_begin:
       return compare_begin(protocol::expect<protocol::CompareBegin>(frame));
     case Type::write_begin:
-      return write_begin(protocol::expect<protocol::WriteBegin>(frame));
+      return write_begin(protocol::expect<protocol::WriteBegin>(frame), [](const auto& ask) {
+        return std::make_unique<FileReplacement>(ask.path, ask.mode);
+      });
+    case Type::install_begin:
+      return write_begin(protocol::expect<protocol::InstallBegin>(frame),
+                         [this](const auto& ask) { return sites_.install_file(ask); });
     default:
       break;
   }

@@ -141,6 +141,10 @@ Request read_request(const Frame& frame, Sites& sites, Output& output, const bas
           [&sites](const auto& ask) { return protocol::Committed{sites.commit(ask)}; });
     case Type::discard:
       return requests.site(&Sites::discard);
+    case Type::add_undo:
+      return requests.site(&Sites::add_undo);
+    case Type::place_files:
+      return requests.site(&Sites::place_files);
     case Type::mark:
       return requests.site(&Sites::mark);
     case Type::freeze:

@@ -22,7 +22,8 @@ using base::Error;
 
 namespace {
 
-constexpr const char* kPorterFolders[] = {"manifests", "staging", "undo", "trash", "pinned", "bad", "frozen"};
+constexpr const char* kPorterFolders[] = {"manifests", "staging", "undo",   "trash",
+                                          "pinned",    "bad",     "frozen", "outside"};
 
 std::string parent_path(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -149,7 +150,7 @@ void Site::make_ours(Beneath root, Beneath porter, const PrepareOptions& options
   if (parts_->layout == Layout::releases) folders->root.make_folder("releases");
   parts_->adopt = options.adopt;
   parts_->self = options.self;
-  settle_leftovers(*folders, options.keep_release, options.self);
+  settle_leftovers(*folders, options.keep_release, options.self, parts_->lost);
   parts_->folders = std::move(folders);
 }
 
@@ -192,7 +193,7 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
   const bool releases = parts_->layout == Layout::releases;
   const std::string place = releases ? "releases/" + id : ".porter/staging/" + id;
   if (site.sealed(id)) throw Error(Code::refused, fmt::format("{}: release {} exists", parts_->path, id));
-  site.remove_release(id);
+  site.clear_stage(id);
   if (releases && site.root.exists(place))
     throw Error(Code::refused,
                 fmt::format("{}: is there and was not made by porter", site.root.label(place)));

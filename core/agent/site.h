@@ -17,6 +17,8 @@
 //     pinned/<id>     a release that is never removed by itself
 //     bad/<id>        a release that is never offered, and why
 //     frozen/<config> why this config may not be deployed here
+//     outside/<id>/   what that release does outside of its tree: files and undo steps (undo_list.h)
+//     forgotten       one line a removed release that had files outside
 //     trash/          what is being removed
 //     history         one line a commit or revert
 //     tmp-…           files being written
@@ -33,9 +35,14 @@
 //     `live` names the new release, undoing the list of operations gives the old tree; every operation tells
 //     from the disk alone whether it was done, so undoing twice is undoing once.
 //  6. A failed deploy's release is marked bad before going back begins, and keeps its mark in staging/ until
-//  it
-//     is done: settling finishes what was begun.
-//  7. look() changes nothing. Everything else needs the lock, and repeating any call that was interrupted
+//     it is done: settling finishes what was begun.
+//  7. A file outside of the tree is replaced by rename, after its old content and the note of it are on disk;
+//     a program is noted before it can be needed. Steps are undone in reverse order, the switch at its place
+//     among them, each noted when it is undone: old files go with the old release, new ones with the new.
+//     A note that going back began comes before the first step, and settling ends what was begun.
+//  8. Programs are forgotten with the commit; files' contents stay as long as the release, so that a rollback
+//     to it, and away from it, can put them in place.
+//  9. look() changes nothing. Everything else needs the lock, and repeating any call that was interrupted
 //     gives the same result.
 
 #include <cstdint>
@@ -47,7 +54,9 @@
 #include "core/agent/beneath.h"
 #include "core/agent/drift.h"
 #include "core/agent/lock.h"
+#include "core/agent/receiver.h"
 #include "core/agent/stage.h"
+#include "core/base/cancel.h"
 #include "core/protocol/values.h"
 #include "core/sync/ignore.h"
 #include "core/sync/manifest.h"
@@ -134,6 +143,9 @@ class Site {
   // What the running application writes into the tree: it never drifts and is never deleted.
   void set_generated(sync::IgnoreRules patterns);
 
+  // Ends a program that is run to undo something, with Interrupted; the next prepare() runs it again.
+  void set_lost(base::CancelToken lost);
+
   // Changes nothing on disk. Throws Error(refused) when the format is newer than ours or the folder is of the
   // other layout.
   SiteState look(CheckDrift drift = CheckDrift::yes) const;
@@ -161,18 +173,37 @@ class Site {
 
   // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.
   void activate(const std::string& id, const std::string& run_id, Unknown unknown = Unknown::keep);
+
+  // A file outside of the tree that comes and goes with the release: kept aside by the receiver's finish(),
+  // in place with place_files(), or at once after that. mode 0 keeps the mode of what is there (0644 for a
+  // new one), its owner is kept as far as we may, folders above are made. What is there now comes back when
+  // the release is taken back; of several contents for one path the last wins. Throws Error(missing) when
+  // there is no such release, Error(usage) for a path inside of the site or one that is not plain,
+  // Error(refused) for a folder or device, and beyond 10,000 steps of one release. The receiver needs the
+  // lock as long as it lives.
+  std::unique_ptr<Receiver> install_file(const std::string& id, const std::string& path, std::uint32_t mode);
+  // A program for revert() and its like, until commit(); at most 1 MiB with all its input. On disk when this
+  // returns. It may be run more than once, and for what was not done.
+  void add_undo(const std::string& id, const protocol::RunRequest& request);
+  // For a release of an earlier deploy, before it is activated again (rollback): what is outside becomes as
+  // it was when that was live: its own files come back, and those that later releases brought give way to
+  // what was there before. Throws Error(refused) when that is not known any more. May be repeated.
+  void place_files(const std::string& id);
+
   // After handlers changed the live tree of an inplace release: the seal is made to describe its files again.
   sync::SealHeader reseal(const std::string& id);
   // Back to what was live before the activation of `id`. A release of an earlier deploy stays; one that never
   // was committed is removed, seal and all, or, when it was live and `reason` is not empty, kept as the one
   // failed release (layout releases only). Also for an id that was never activated, or is gone already.
-  // Layout inplace: works for the last activation, committed or not.
+  // Layout inplace: works for the last activation, committed or not. Throws Error(remote) that names the undo
+  // steps which failed; the release is back nevertheless.
   void revert(const std::string& id, const std::string& reason = "");
   // The activation stays: history record, then failed releases and those beyond `keep_releases` (at least 1)
   // are removed. The live one, the one before it, the last good one and pinned ones never are; bad ones do
   // not count. Doing it twice writes one record.
   CommitResult commit(const std::string& id, unsigned keep_releases, const protocol::CommitNote& note = {});
-  // Removes a stage or a sealed release. Error(refused) for the live and for a pinned one.
+  // Removes a stage or a sealed release, after its undo steps as revert() does. Error(refused) for the live
+  // and for a pinned one.
   void discard(const std::string& id);
 
   // Error(missing) when there is no such release. A bad mark that is there already keeps its time.

@@ -7,6 +7,7 @@
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
 #include "core/agent/marks.h"
+#include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clock.h"
@@ -123,6 +124,33 @@ void append_history(const SiteFolders& site, const HistoryRecord& record) {
   reach("history: written");
 }
 
+HistoryRecord record_of(const SiteFolders& site, const Journal& journal, const Holder& self) {
+  HistoryRecord record;
+  record.action = "commit";
+  record.release = journal.id;
+  record.previous = journal.previous;
+  record.run_id = journal.run_id;
+  record.who = name_of(self);
+  if (const std::optional<sync::SealHeader> header = site.seal_header(journal.id))
+    record.version = header->version_label;
+  return record;
+}
+
+void keep_live(const SiteFolders& site, const Holder& self) {
+  const std::string live = site.live();
+  if (live.empty()) return;
+  std::optional<Journal> journal = read_journal(site.porter);
+  if (journal && journal->id == live && journal->state == JournalState::begun) {
+    HistoryRecord record = record_of(site, *journal, self);
+    record.message = "kept: its own run ended early";
+    append_history(site, record);
+    journal->state = JournalState::committed;
+    site.write_journal(*journal);
+  }
+  note_committed(site, live);
+  site.unmark(live);
+}
+
 CommitResult Site::commit(const std::string& id, unsigned keep_releases, const protocol::CommitNote& note) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
@@ -132,14 +160,8 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
   Journal journal = read_journal(site.porter).value_or(Journal{});
   if (journal.id != id) journal = Journal{id, "", "", "", JournalState::committed};
   if (journal.state == JournalState::begun) {
-    HistoryRecord record;
-    record.action = note.action == "rollback" ? note.action : "commit";
-    record.release = id;
-    record.previous = journal.previous;
-    record.run_id = journal.run_id;
-    record.who = name_of(parts_->self);
-    if (const std::optional<sync::SealHeader> header = site.seal_header(id))
-      record.version = header->version_label;
+    HistoryRecord record = record_of(site, journal, parts_->self);
+    if (note.action == "rollback") record.action = note.action;
     record.config = note.config;
     record.message = note.message;
     append_history(site, record);
@@ -147,6 +169,7 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     journal.state = JournalState::committed;
     site.write_journal(journal);
   }
+  note_committed(site, id);
   site.unmark(id);
   CommitResult result;
   prune(site, journal, std::max(keep_releases, 1U), result);
@@ -164,7 +187,10 @@ void Site::discard(const std::string& id) {
   if (is_pinned(site, id))
     throw Error(Code::refused, fmt::format("{}: release {} is pinned", parts_->path, id))
         .hint("take its pin off first");
+  const std::vector<std::string> failures = take_back(
+      site, id, [] {}, parts_->lost);
   site.remove_release(id);
+  throw_failures(site, failures);
 }
 
 sync::SealHeader Site::reseal(const std::string& id) {

@@ -9,6 +9,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/marks.h"
+#include "core/agent/outside.h"
 #include "core/agent/site.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -208,17 +209,36 @@ std::vector<std::string> SiteFolders::marks() const {
   return ids_in("staging");
 }
 
+namespace {
+
+// The seal first, so that what is half removed is no release.
+void remove_tree_of(const SiteFolders& site, const std::string& id) {
+  if (site.porter.remove_file(seal_path(id)) && site.durable()) site.porter.sync_folder("manifests");
+  reach("remove: seal gone");
+  if (site.layout == Layout::releases) site.remove_tree(std::string(kReleases) + id);
+  reach("remove: folder gone");
+  site.remove_tree(".porter/undo/" + id);
+}
+
+}  // namespace
+
 void SiteFolders::remove_release(const std::string& id) const {
   if (!porter.exists(seal_path(id)) && !marked(id)) return;
   mark(id);
   reach("remove: marked");
-  if (porter.remove_file(seal_path(id)) && durable()) porter.sync_folder("manifests");
-  reach("remove: seal gone");
-  if (layout == Layout::releases) remove_tree(std::string(kReleases) + id);
-  reach("remove: folder gone");
-  remove_tree(".porter/undo/" + id);
+  remove_tree_of(*this, id);
+  remember_forgotten(*this, id);
+  remove_tree(".porter/outside/" + id);
   remove_marks(*this, id);
   unmark(id);
+}
+
+void SiteFolders::clear_stage(const std::string& id) const {
+  if (!porter.exists(seal_path(id)) && !marked(id)) return;
+  mark(id);
+  remove_tree_of(*this, id);
+  for (const FolderEntry& entry : porter.list(std::string(kStaging) + id))
+    porter.remove_all(std::string(kStaging) + id + "/" + entry.name);
 }
 
 void SiteFolders::remove_tree(const std::string& path) const {

@@ -90,6 +90,8 @@ struct SiteFolders {
   // A sealed or marked release with all that belongs to it; others are left alone. Killed at any point, the
   // next call (or Site::prepare) ends it.
   void remove_release(const std::string& id) const;
+  // Of a release that is being made again: all but its mark and what it does outside of its tree.
+  void clear_stage(const std::string& id) const;
   // Moves what is at `path` (in root) away in one step, then removes it.
   void remove_tree(const std::string& path) const;
   void empty_trash() const;

@@ -19,6 +19,7 @@ struct Site::Parts {
   Lock lock;
   Holder self;
   sync::IgnoreRules generated;
+  base::CancelToken lost;
   std::shared_ptr<const SiteFolders> folders;  // since prepare()
 
   // Throws Error(internal) without the lock.
@@ -33,8 +34,9 @@ std::string why_foreign(const Beneath& root, const std::optional<Format>& format
 // that this site may not be used with. Nothing when there is no .porter, or none finished.
 std::optional<Format> check_format(const Beneath& root, Layout layout);
 
-// What killed runs left behind, removed; the lock is held.
-void settle_leftovers(const SiteFolders& site, const std::string& keep_release, const Holder& self);
+// What killed runs left behind, removed; the lock is held. Undo steps that fail are told in the history.
+void settle_leftovers(const SiteFolders& site, const std::string& keep_release, const Holder& self,
+                      const base::CancelToken& lost);
 // How many there are; changes nothing and needs no lock.
 std::uint64_t count_leftovers(const SiteFolders& site);
 
@@ -51,13 +53,19 @@ void revert_inplace(const SiteFolders& site, const Journal& journal);
 bool restorable(const SiteFolders& site, const Journal& journal);
 // Whether a release that never was committed is being taken back: that is ended, not given up.
 bool reverting(const SiteFolders& site, const std::string& id);
-// The whole way back from `id`, whatever of it was done before, and what then becomes of the release.
-void finish_revert(const SiteFolders& site, const std::string& id, const std::string& reason,
-                   const Holder& self);
+// The whole way back from `id`, whatever of it was done before, and what then becomes of the release. Gives
+// the undo steps that failed.
+std::vector<std::string> finish_revert(const SiteFolders& site, const std::string& id,
+                                       const std::string& reason, const Holder& self,
+                                       const base::CancelToken& lost);
+// What is live stays good, whatever its run did not get to say, once another is about to be live.
+void keep_live(const SiteFolders& site, const Holder& self);
 
 // "ada@laptop".
 std::string name_of(const Holder& holder);
 
+// Of an activation whose run ended without a word, or of one that is committed.
+HistoryRecord record_of(const SiteFolders& site, const Journal& journal, const Holder& self);
 // Appends a line, durably, unless the last one says the same of the same release.
 void append_history(const SiteFolders& site, const HistoryRecord& record);
 std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit);

@@ -3,6 +3,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/marks.h"
+#include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
@@ -68,22 +69,27 @@ bool restorable(const SiteFolders& site, const Journal& journal) {
 }
 
 bool reverting(const SiteFolders& site, const std::string& id) {
-  return site.marked(id) && is_failed(site, id);
+  return undo_begun(site, id) || (site.marked(id) && is_failed(site, id));
 }
 
-void finish_revert(const SiteFolders& site, const std::string& id, const std::string& reason,
-                   const Holder& self) {
+std::vector<std::string> finish_revert(const SiteFolders& site, const std::string& id,
+                                       const std::string& reason, const Holder& self,
+                                       const base::CancelToken& lost) {
   std::optional<Journal> journal = read_journal(site.porter);
   if (journal && journal->id != id) journal.reset();
   const bool was_live = site.live() == id || is_failed(site, id);
-  if (journal) go_back(site, *journal);
+  const auto switch_back = [&] {
+    if (journal) go_back(site, *journal);
+  };
+  std::vector<std::string> failures = take_back(site, id, switch_back, lost);
   if (journal && was_live) record_revert(site, id, *journal, reason, self);
   // A release of an earlier deploy stays one.
   if (is_failed(site, id) && site.sealed(id))
     quarantine(site, id);
-  else if (site.marked(id) || site.layout == Layout::inplace)
+  else if (site.marked(id) || (site.layout == Layout::inplace && journal))
     site.remove_release(id);
   if (journal) site.remove_journal();
+  return failures;
 }
 
 void Site::revert(const std::string& id, const std::string& reason) {
@@ -97,7 +103,7 @@ void Site::revert(const std::string& id, const std::string& reason) {
     if (own_deploy && !reason.empty())
       set_bad(site, id, {reason, base::format_iso(std::chrono::system_clock::now()), true});
   }
-  finish_revert(site, id, reason, parts_->self);
+  throw_failures(site, finish_revert(site, id, reason, parts_->self, parts_->lost));
 }
 
 void Site::mark(const std::string& id, protocol::Mark mark, const std::string& reason) {

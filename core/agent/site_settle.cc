@@ -6,6 +6,7 @@
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
 #include "core/agent/marks.h"
+#include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
 
 namespace porter::agent {
@@ -36,28 +37,79 @@ std::optional<Journal> half_activation(const SiteFolders& site) {
   return journal;
 }
 
-void settle_activation(const SiteFolders& site, const std::string& keep_release, const Holder& self) {
+void tell_failures(const SiteFolders& site, const std::string& id, const std::vector<std::string>& failures,
+                   const Holder& self) {
+  for (const std::string& failure : failures) {
+    HistoryRecord record;
+    record.action = "revert";
+    record.release = id;
+    record.who = name_of(self);
+    record.message = "an undo step failed: " + failure;
+    append_history(site, record);
+  }
+}
+
+void settle_activation(const SiteFolders& site, const std::string& keep_release, const Holder& self,
+                       const base::CancelToken& lost) {
   const std::optional<Journal> journal = half_activation(site);
   if (!journal) return;
   // What was staged for an inplace release is used up by then.
   const bool wanted = site.layout == Layout::releases && journal->id == keep_release;
   if (wanted && !reverting(site, journal->id)) {
-    revert_release(site, *journal);
+    const auto failures = rewind_to_seal(
+        site, journal->id, [&] { revert_release(site, *journal); }, lost);
+    tell_failures(site, journal->id, failures, self);
     return site.remove_journal();
   }
   const std::optional<BadMark> bad = bad_mark(site, journal->id);
-  finish_revert(site, journal->id, bad ? bad->reason : "", self);
+  tell_failures(site, journal->id, finish_revert(site, journal->id, bad ? bad->reason : "", self, lost),
+                self);
 }
 
-void settle_stages(const SiteFolders& site, const std::string& keep_release, const Holder& self) {
+void settle_stages(const SiteFolders& site, const std::string& keep_release, const Holder& self,
+                   const base::CancelToken& lost) {
   const std::string live = site.live();
   const std::optional<Journal> journal = read_journal(site.porter);
   const bool committed = journal && journal->id == live && journal->state == JournalState::committed;
   if (committed) site.unmark(live);
   for (const std::string& id : site.marks()) {
     const bool wanted = id == keep_release && site.sealed(id) && !reverting(site, id);
-    if (id != live && !wanted) finish_revert(site, id, "", self);
+    if (id == live) continue;
+    tell_failures(site, id,
+                  wanted ? rewind_to_seal(
+                               site, id, [] {}, lost)
+                         : finish_revert(site, id, "", self, lost),
+                  self);
   }
+}
+
+// Steps of the live release are ended, and forgotten once it is committed. Those of a rollback that was not
+// activated are undone.
+void settle_outside(const SiteFolders& site, const std::string& keep_release, const Holder& self,
+                    const base::CancelToken& lost) {
+  const std::string live = site.live();
+  const std::optional<Journal> journal = read_journal(site.porter);
+  const bool pending = journal && journal->id == live && journal->state == JournalState::begun;
+  for (const std::string& id : site.ids_in("outside")) {
+    if (id == live) {
+      place_rest(site, id);
+      if (!pending) note_committed(site, id);
+    } else if (id != keep_release && undo_waits(site, id)) {
+      tell_failures(site, id,
+                    take_back(
+                        site, id, [] {}, lost),
+                    self);
+    }
+    if (!site.sealed(id) && !site.marked(id) && id != live) site.remove_tree(".porter/outside/" + id);
+  }
+}
+
+// Of rollbacks, and of releases that are gone.
+std::size_t count_outside(const SiteFolders& site) {
+  const std::vector<std::string> ids = site.ids_in("outside");
+  return static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), [&](const std::string& id) {
+    return !site.marked(id) && (undo_waits(site, id) || !site.sealed(id));
+  }));
 }
 
 // Somebody removed a release's folder by hand: its seal and marks stand for nothing.
@@ -87,12 +139,14 @@ void remove_old_undo(const SiteFolders& site) {
     site.remove_tree(".porter/undo/" + name);
 }
 
-void settle_leftovers(const SiteFolders& site, const std::string& keep_release, const Holder& self) {
+void settle_leftovers(const SiteFolders& site, const std::string& keep_release, const Holder& self,
+                      const base::CancelToken& lost) {
   reach("settle: begin");
   for (const std::string& path : temporary_files(site))
     site.porter.remove_all(path);
-  settle_activation(site, keep_release, self);
-  settle_stages(site, keep_release, self);
+  settle_activation(site, keep_release, self, lost);
+  settle_stages(site, keep_release, self, lost);
+  settle_outside(site, keep_release, self, lost);
   for (const std::string& path : empty_seals(site))
     site.porter.remove_file(path);
   remove_old_undo(site);
@@ -109,7 +163,8 @@ std::uint64_t count_leftovers(const SiteFolders& site) {
   const auto left = std::count_if(marks.begin(), marks.end(),
                                   [&](const std::string& id) { return !pending || id != live; });
   return static_cast<std::uint64_t>(left) + temporary_files(site).size() + empty_seals(site).size() +
-         old_undo(site).size() + site.porter.list("trash").size() + (half_activation(site) ? 1 : 0);
+         old_undo(site).size() + count_outside(site) + site.porter.list("trash").size() +
+         (half_activation(site) ? 1 : 0);
 }
 
 }  // namespace porter::agent

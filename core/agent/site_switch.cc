@@ -3,6 +3,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
+#include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
 #include "core/base/error.h"
 
@@ -114,8 +115,9 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
     restamp(site, journal.id, moved_paths(operations));
   } catch (const Error&) {
     revert_inplace(site, journal);
-    // What was staged is used up by what was done and undone.
-    site.remove_release(journal.id);
+    // What was staged is used up by what was done and undone; undo steps wait for the release to be taken
+    // back.
+    site.clear_stage(journal.id);
     site.remove_journal();
     throw;
   }
@@ -136,8 +138,8 @@ void Site::activate(const std::string& id, const std::string& run_id, Unknown un
   if (!site.sealed(id)) throw Error(Code::refused, fmt::format("{}: {} is not sealed", parts_->path, id));
   const std::string live = site.live();
   if (live == id) return site.sync_folder(site.layout == Layout::releases ? "" : kPorter);
-  // What is live stays good whatever its run did not get to say.
-  if (!live.empty()) site.unmark(live);
+  keep_live(site, parts_->self);
+  note_switching(site, id, run_id);
   Journal journal;
   journal.id = id;
   journal.previous = live;

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/outside.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/sync/walk.h"
@@ -92,6 +93,7 @@ sync::SealHeader Stage::seal(sync::SealHeader info) {
   if (info.made_at_ns == 0) info.made_at_ns = now_ns();
   info.layout = layout_name(site.layout);
   info.root_digest = tree.root_digest();
+  note_sealed(site, parts_->id);
   site.write_seal(info, tree);
   return info;
 }

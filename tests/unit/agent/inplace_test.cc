@@ -154,6 +154,24 @@ TEST_CASE("after handlers changed an inplace tree, its seal describes it again")
   CHECK(site.base()->tree.find("app/main.py")->digest == base::sha256("rendered\n"));
 }
 
+TEST_CASE("a folder that interrupted undoing made again, with the inode of the file before, stays") {
+  const TemporaryFolder temporary;
+  const Site site = prepared(temporary);
+  fs::create_directory(site.path() + "/kind");
+  const SiteFolders folders(Beneath::open(site.path()), Beneath::open(site.path() + "/.porter"),
+                            Layout::inplace, Durability::none);
+  Operation gone;
+  gone.what = Operate::clear_folder;
+  gone.path = "kind";
+  gone.old_mode = S_IFDIR | 0755U;
+  Operation put;
+  put.path = "kind";
+  put.inode = folders.root.look("kind")->st_ino;
+  write_operations(folders, "r1", {gone, put});
+  undo_switch(folders, "r1");
+  CHECK(fs::is_directory(site.path() + "/kind"));
+}
+
 TEST_CASE("an inplace tree may not write where the site keeps its own files") {
   const TemporaryFolder temporary;
   Site site = prepared(temporary);

@@ -7,7 +7,7 @@
 #include "core/agent/failpoint.h"
 #include "core/base/subprocess.h"
 #include "tests/support/catch.h"
-#include "tests/unit/agent/site_fixture.h"
+#include "tests/unit/agent/outside_fixture.h"
 
 namespace porter::agent {
 namespace {
@@ -77,8 +77,9 @@ void check_no_strays(const std::string& path, const std::set<std::string>& ids, 
   CHECK(names_in(porter / "manifests") == ids);
   CHECK(names_in(porter / "trash").empty());
   for (const std::string& name : names_in(porter)) {
-    const std::set<std::string> known = {"format",  "lock",    "manifests", "staging", "undo", "trash",
-                                         "journal", "history", "live",      "pinned",  "bad",  "frozen"};
+    const std::set<std::string> known = {"format", "lock",    "manifests", "staging",  "undo",
+                                         "trash",  "journal", "history",   "live",     "pinned",
+                                         "bad",    "frozen",  "outside",   "forgotten"};
     CAPTURE(name);
     CHECK(known.count(name) == 1);
   }
@@ -282,6 +283,163 @@ TEST_CASE("killed at any moment of marking and freezing, each mark is there or n
     ++kills;
   }
   CHECK(kills > 8);
+}
+
+namespace {
+
+// A site and the outside, in which r1 and r2 are deployed; r2 is live.
+void deploy_two(const fs::path& at, Layout layout) {
+  fs::create_directories(at / "etc");
+  base::write_file(at / "etc/both", "by hand", 0600);
+  Site site = Site::open(at / "site", layout, Durability::none);
+  site.prepare(options());
+  for (const std::string id : {"r1", "r2"}) {
+    send(site, id, id == "r1" ? kOld : kNew);
+    install(site, id, at / "etc/both", id);
+    if (id == "r2") install(site, id, at / "etc/new/only", id);
+    site.place_files(id);
+    site.activate(id, "run-" + id);
+    site.commit(id, 5);
+  }
+}
+
+// Names and modes of the outside, without the log of what was undone.
+Listing outside_of(const fs::path& at) {
+  Listing all = list_folder(at / "etc");
+  all.erase("log");
+  return all;
+}
+
+// Kills `work` at its every moment, then settles. What is outside belongs to the release that is live, and
+// nothing else is left. `outside` tells what belongs to each; gives how often each was live.
+std::map<std::string, int> kill_outside(Layout layout,
+                                        const std::function<void(Site&, const fs::path&)>& work,
+                                        const std::map<std::string, Listing>& outside) {
+  const OrdinaryUser user;
+  std::map<std::string, int> lives;
+  const TemporaryFolder temporary;
+  const fs::path model = temporary.path() / "model";
+  const fs::path at = temporary.path() / "at";
+  // The paths of what is outside are in the lists: the copy takes the place of the first.
+  deploy_two(at, layout);
+  fs::rename(at, model);
+  for (int n = 1;; ++n) {
+    CAPTURE(n);
+    base::remove_tree(at);
+    // Going back in place tells its files by their inodes.
+    if (layout == Layout::inplace)
+      deploy_two(at, layout);
+    else
+      copy_site(model, at);
+    const bool done = survives(n, [&] {
+      Site site = Site::open(at / "site", layout, Durability::none);
+      site.prepare(options());
+      work(site, at);
+    });
+    Site site = Site::open(at / "site", layout, Durability::none);
+    REQUIRE_FALSE(site.prepare(options()));
+    const SiteState state = site.look(CheckDrift::no);
+    CHECK(outside_of(at) == outside.at(state.current));
+    CHECK(live_listing(site) == listing_of(state.current == "r1" ? kOld : kNew));
+    CHECK(state.leftovers == 0);
+    // A step of a release that is taken back, or of none that stays.
+    if (state.current == "r3") CHECK_FALSE(fs::exists(at / "etc/log"));
+    check_no_strays(at / "site", ids_of(state), layout);
+    for (const std::string& id : names_in(at / "site/.porter/outside"))
+      CHECK(ids_of(state).count(id) == 1);
+    ++lives[state.current];
+    if (done) return lives;
+  }
+}
+
+const Listing kOutside1 = {{"both", "file:0600:r1"}};
+const Listing kOutside2 = {{"both", "file:0600:r2"}, {"new", "folder:0755"}, {"new/only", "file:0644:r2"}};
+
+protocol::RunRequest note_undo(const fs::path& at) {
+  return log_word(at / "etc", "undone");
+}
+
+}  // namespace
+
+TEST_CASE("killed at any moment of a deploy with files outside, these belong to what is live") {
+  const Listing third = {{"both", "file:0600:r3"},
+                         {"new", "folder:0755"},
+                         {"new/only", "file:0644:r2"},
+                         {"more", "folder:0755"},
+                         {"more/late", "file:0644:r3"}};
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    const auto lives = kill_outside(layout,
+                                    [](Site& site, const fs::path& at) {
+                                      Stage stage = site.begin_stage("r3", "run3");
+                                      site.add_undo("r3", note_undo(at));
+                                      install(site, "r3", at / "etc/both", "r3");
+                                      install(site, "r3", at / "etc/more/late", "r3");
+                                      fill(stage, kNew);
+                                      stage.seal({});
+                                      site.place_files("r3");
+                                      site.activate("r3", "run3");
+                                      site.commit("r3", 5);
+                                    },
+                                    {{"r2", kOutside2}, {"r3", third}});
+    CHECK(lives.at("r2") > 40);
+    CHECK(lives.at("r3") > 3);
+  }
+}
+
+TEST_CASE("killed at any moment of a deploy with files outside that is taken back, nothing of it stays") {
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    const auto lives = kill_outside(
+        layout,
+        [](Site& site, const fs::path& at) {
+          send(site, "r3", kNew);
+          install(site, "r3", at / "etc/both", "r3");
+          site.place_files("r3");
+          site.activate("r3", "run3");
+          site.add_undo("r3", note_undo(at));
+          site.revert("r3");
+        },
+        {{"r2", kOutside2},
+         {"r3", {{"both", "file:0600:r3"}, {"new", "folder:0755"}, {"new/only", "file:0644:r2"}}}});
+    CHECK(lives.at("r2") > 60);
+    CHECK(lives.at("r3") > 2);
+  }
+}
+
+TEST_CASE("killed at any moment of a rollback, what is outside belongs to what is live") {
+  const auto lives = kill_outside(Layout::releases,
+                                  [](Site& site, const fs::path& at) {
+                                    site.add_undo("r1", note_undo(at));
+                                    site.place_files("r1");
+                                    site.activate("r1", "back");
+                                    site.commit("r1", 5, {"rollback", "", ""});
+                                  },
+                                  {{"r1", kOutside1}, {"r2", kOutside2}});
+  CHECK(lives.at("r2") > 30);
+  CHECK(lives.at("r1") > 3);
+}
+
+TEST_CASE("killed at any moment of a rollback that is taken back, what is outside belongs to what is live") {
+  const auto lives = kill_outside(Layout::releases,
+                                  [](Site& site, const fs::path&) {
+                                    site.place_files("r1");
+                                    site.activate("r1", "back");
+                                    site.revert("r1");
+                                  },
+                                  {{"r1", kOutside1}, {"r2", kOutside2}});
+  CHECK(lives.at("r2") > 50);
+  CHECK(lives.at("r1") > 1);
+}
+
+TEST_CASE("killed at any moment of an inplace rollback, what is outside belongs to what is live") {
+  const auto lives = kill_outside(Layout::inplace,
+                                  [](Site& site, const fs::path&) {
+                                    site.place_files("r1");
+                                    site.revert("r2", "rollback");
+                                    site.commit("r1", 5, {"rollback", "", ""});
+                                  },
+                                  {{"r1", kOutside1}, {"r2", kOutside2}});
+  CHECK(lives.at("r2") > 20);
+  CHECK(lives.at("r1") > 20);
 }
 
 TEST_CASE("killed at any moment of the first deploy, nothing or the release is live") {
