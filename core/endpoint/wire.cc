@@ -50,9 +50,13 @@ void Wire::start_pulse() {
 }
 
 Wire::Use::Use(Wire& wire) : lock_(wire.busy_) {
-  if (wire.dead_) throw Error(*wire.dead_);
-  if (!wire.process_.stream) throw Error(Code::unreachable, wire.where_ + ": the connection is closed");
+  wire.check_open();
   wire.patience_.restart(steady_clock::now());
+}
+
+void Wire::check_open() const {
+  if (dead_) throw Error(*dead_);
+  if (!process_.stream) throw Error(Code::unreachable, where_ + ": the connection is closed");
 }
 
 bool Wire::find_magic(base::Deadline deadline) {
@@ -176,6 +180,7 @@ void Wire::throw_ended() {
 }
 
 void Wire::send_bytes(std::string bytes) {
+  check_open();
   if (out_start_ > kOutRoom) {
     out_.erase(0, out_start_);
     out_start_ = 0;
@@ -203,6 +208,7 @@ std::optional<protocol::Frame> Wire::take() {
 }
 
 protocol::Frame Wire::receive() {
+  check_open();
   if (inbox_.empty() && asked_) {
     const std::lock_guard lock(traffic_mutex_);
     ++traffic_.exchanges;
@@ -214,6 +220,7 @@ protocol::Frame Wire::receive() {
 }
 
 std::optional<protocol::Frame> Wire::receive_now() {
+  check_open();
   guard([&] {
     drain();
     if (inbox_bytes_ < kInboxRoom && !fill()) throw_ended();

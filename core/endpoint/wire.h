@@ -90,6 +90,8 @@ class Wire {
 
  private:
   static bool ends_wire(const base::Error& error);
+  // Throws when the wire is dead or closed.
+  void check_open() const;
   void die(const base::Error& why);
   void send_bytes(std::string bytes);
   // Moves bytes until `enough()`; throws timeout, unreachable, Interrupted.

@@ -11,7 +11,8 @@ namespace {
 // (transport::SshPolicy).
 constexpr std::chrono::minutes kConnectDeadline{10};
 
-// An agent ends some seconds after its connection at the latest; nothing here can tell the moment.
+// An agent ends some seconds after its connection at the latest; nothing here can tell the moment. One that
+// hears nothing any more, and is not told so, notices it later than we do: by half the idle deadline at most.
 constexpr std::chrono::seconds kLockPatience{20};
 constexpr int kLockLook = 50;  // milliseconds
 
@@ -71,7 +72,7 @@ void connect(Run& run, HostRun& host) {
 }
 
 void lock_again(Run& run, HostRun& host, const protocol::LockRequest& request) {
-  const base::Deadline patience = base::Deadline::in(kLockPatience);
+  const base::Deadline patience = base::Deadline::in(kLockPatience + run.project.idle_timeout / 2);
   for (;;) {
     try {
       return host.endpoint->lock(request);

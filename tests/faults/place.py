@@ -45,6 +45,11 @@ LARGE = 200 * 1024  # more than travels as one piece
 TREES = {"OLD": OLD, "NEW": NEW}
 
 
+def is_server(words):
+    """A command line of an SSH server; those of what it started may name its folder."""
+    return os.path.basename((words.split() or [""])[0]).rstrip(":") == "sshd"
+
+
 def compile_hook(folder):
     """The hook as a ready-made deployment.so, once for all places."""
     source, hook = pathlib.Path(folder) / "deployment.cpp", pathlib.Path(folder) / "deployment.so"
@@ -69,18 +74,19 @@ def write_tree(folder, name):
 
 
 class Place(porter.Case):
-    """`first`: nothing is on the target before. `far`: the target is behind a throw-away sshd of its own."""
+    """`first`: nothing is on the target before. `far`: the target is behind a throw-away sshd of its own. `extra`: more
+    lines of project.ini."""
 
     def runTest(self):
         """A Case needs one."""
 
-    def __init__(self, layout=RELEASES, first=False, far=False, hook=None, target=None):
+    def __init__(self, layout=RELEASES, first=False, far=False, hook=None, target=None, extra=""):
         super().__init__()
         self.layout, self.first, self.far, self.kept = layout, first, far, False
         self.setUp()
         if target:
             self.target = pathlib.Path(target)
-        self.project(hosts="here = %s" % ("there" if far else "local:"), app=(
+        self.project(hosts="here = %s" % ("there" if far else "local:"), extra=extra, app=(
             "layout = %s\nkeep_releases = %d\n[shared]\npaths = %s\n[config_files]\n%s = local.ini\n" % (
                 layout, KEEP, SHARED, CONFIG_FILE)))
         self.module = self.directory / "app"
@@ -188,7 +194,7 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
 
     def running(self):
         """Processes of ours; the server stays."""
-        return [(pid, words) for pid, words in porter.processes_with(self.mark) if "sshd" not in words]
+        return [(pid, words) for pid, words in porter.processes_with(self.mark) if not is_server(words)]
 
     # --- what has to hold ---
 
@@ -220,7 +226,7 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
         site.require_settled(keep)
         if not self.first:
             require(self.kept_file().read_text() == "an upload\n", "what is shared was lost")
-        runs = release_check.names(self.home / ".local/state/porter/runs")
+        runs = release_check.names(self.home / ".local/state/porter/runs") - {"lock"}
         require(not runs, "journals of dead runs are left: %s", sorted(runs))
 
     def close(self, keep=False):

@@ -187,10 +187,10 @@ class Site:
         kept_apart = {folder: names(os.path.join(porter, folder)) for folder in ("bad", "outside", "undo")}
         for folder, found in kept_apart.items():
             require(found <= sealed, ".porter/%s holds %s, which has no seal", folder, sorted(found - sealed))
-        for folder in ("staging", "trash"):
+        for folder in ("staging", "trash", "frozen"):
             require(not names(os.path.join(porter, folder)), ".porter/%s is not empty: %s", folder,
                     sorted(names(os.path.join(porter, folder))))
-        known = PORTER_FILES | {"manifests", "staging", "trash", "spare", "pinned"} | set(kept_apart)
+        known = PORTER_FILES | {"manifests", "staging", "trash", "spare", "pinned", "frozen"} | set(kept_apart)
         require(names(porter) <= known, "strays in .porter: %s", sorted(names(porter) - known))
         if self.layout == RELEASES:
             self.require_releases(sealed - kept_apart["bad"], keep)

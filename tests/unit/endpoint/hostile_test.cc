@@ -37,7 +37,8 @@ class LiarTransport : public transport::Transport {
           try {
             script_(fd->get());
           } catch (const base::Error&) {
-            // The operator's side hung up, as it should.
+            // The operator's side hung up, as it should; told as an SSH stream tells it.
+            ending->fail(base::Error(base::Code::remote, "given up before it ended"));
           }
           ending->finish({0, 0});
           fd->reset();
@@ -141,6 +142,21 @@ TEST_CASE("silence ends at the deadline", "[hostile]") {
   CHECK(dial_and(
             wait_for_end, [](endpoint::Endpoint& agent) { agent.exists("/"); }, std::chrono::seconds(1)) ==
         base::Code::timeout);
+}
+
+TEST_CASE("silence in the middle of a stage ends at the deadline", "[hostile]") {
+  const base::TemporaryFolder folder;
+  write(folder.path() / "a", "1");
+  const sync::Composed composed = compose(folder.path());
+  CHECK(dial_and(
+            [](int fd) {
+              greet(fd);
+              hear(fd, protocol::Type::folder_digests);
+              say(fd, piece_of_empty_tree());
+              hear(fd, protocol::Type::goodbye);
+            },
+            [&](endpoint::Endpoint& agent) { agent.stage(stage_request("/srv/x", "r1"), composed, {}); },
+            std::chrono::seconds(1)) == base::Code::timeout);
 }
 
 TEST_CASE("an agent that lets bytes trickle is as silent as one that says nothing", "[hostile]") {
