@@ -15,6 +15,7 @@ using base::Error;
 const std::string kPinned = "pinned";
 const std::string kBad = "bad";
 const std::string kFrozen = "frozen";
+const std::string kKept = "kept";
 
 void write_mark(const SiteFolders& site, const std::string& folder, const std::string& name,
                 const std::string& content) {
@@ -106,6 +107,26 @@ void set_freeze(const SiteFolders& site, const protocol::Freeze& freeze) {
 void clear_freeze(const SiteFolders& site, const std::string& config) {
   check_config(config);
   remove_mark(site, kFrozen, config);
+}
+
+std::optional<KeptRelease> kept_release(const SiteFolders& site) {
+  const std::optional<std::string> text = site.porter.read_small(kKept, kSmallFile);
+  const std::optional<Record> record = text ? Record::parse(base::trim(*text)) : std::nullopt;
+  if (!record) return std::nullopt;
+  return KeptRelease{record->get("release"), record->get("run")};
+}
+
+void set_kept(const SiteFolders& site, const KeptRelease& kept) {
+  reach("kept: before");
+  site.porter.write_small(kKept, Record().set("release", kept.id).set("run", kept.run_id).line() + "\n",
+                          site.durable());
+  reach("kept: written");
+}
+
+void clear_kept(const SiteFolders& site) {
+  if (!site.porter.remove_file(kKept)) return;
+  reach("kept: removed");
+  if (site.durable()) site.porter.sync_folder();
 }
 
 void remove_marks(const SiteFolders& site, const std::string& id) {

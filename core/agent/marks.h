@@ -3,6 +3,7 @@
 //   pinned/<id>       empty: the release is never removed by itself
 //   bad/<id>          reason, since; failed=1 when its own deploy was taken back
 //   frozen/<config>   reason, who, since
+//   kept              release, run: it stays live though its own run did not get to the end
 // Reading needs no lock. Writing needs it, is durable when it returns and may be repeated. A file that cannot
 // be read as a record still counts, without its reason.
 
@@ -39,6 +40,16 @@ std::vector<protocol::Freeze> all_freezes(const SiteFolders& site);
 // Throws Error(usage) for a config whose name is no plain file name.
 void set_freeze(const SiteFolders& site, const protocol::Freeze& freeze);
 void clear_freeze(const SiteFolders& site, const std::string& config);
+
+// A release that was live when its run died, and is to be gone back to should the next one fail: nobody has
+// seen its last signals through, so it does not count as deployed. Forgotten with the next commit.
+struct KeptRelease {
+  std::string id;
+  std::string run_id;
+};
+std::optional<KeptRelease> kept_release(const SiteFolders& site);
+void set_kept(const SiteFolders& site, const KeptRelease& kept);
+void clear_kept(const SiteFolders& site);
 
 // All that is said of a release that goes.
 void remove_marks(const SiteFolders& site, const std::string& id);

@@ -16,6 +16,7 @@
 //     undo/<id>/      layout inplace: what that activation replaced, and its list of operations
 //     pinned/<id>     a release that is never removed by itself
 //     bad/<id>        a release that is never offered, and why
+//     kept            a live release whose own run died, once another one was to follow it
 //     frozen/<config> why this config may not be deployed here
 //     outside/<id>/   what that release does outside of its tree: files and undo steps (undo_list.h)
 //     forgotten       one line a removed release that had files outside
@@ -83,10 +84,10 @@ struct SealedRelease {
   sync::SealHeader header;
 };
 
-// An activation that was neither committed nor reverted: the run that made it ended early. It is live.
+// An activation that was neither committed nor reverted by its own run, which ended early. It is live.
 struct Pending {
   std::string id;
-  std::string previous;  // "" when nothing was live before
+  std::string previous;  // "" when nothing was live before, or nothing is known of it any more
   std::string run_id;
 };
 

@@ -144,6 +144,7 @@ void keep_live(const SiteFolders& site, const Holder& self) {
     HistoryRecord record = record_of(site, *journal, self);
     record.message = "kept: its own run ended early";
     append_history(site, record);
+    set_kept(site, {live, journal->run_id});
     journal->state = JournalState::committed;
     site.write_journal(*journal);
   }
@@ -169,6 +170,7 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     journal.state = JournalState::committed;
     site.write_journal(journal);
   }
+  clear_kept(site);
   note_committed(site, id);
   site.unmark(id);
   CommitResult result;

@@ -69,6 +69,9 @@ void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules
   const std::optional<Journal> journal = read_journal(site.porter);
   if (journal && journal->state == JournalState::begun && journal->id == state.current)
     state.pending = Pending{journal->id, journal->previous, journal->run_id};
+  const std::optional<KeptRelease> kept = kept_release(site);
+  if (!state.pending && kept && kept->id == state.current && !kept->id.empty())
+    state.pending = Pending{kept->id, "", kept->run_id};
   if (state.current.empty()) return;
   const std::optional<sync::Seal> seal = site.seal(state.current);
   state.seal_damaged = !seal;

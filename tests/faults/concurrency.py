@@ -12,7 +12,7 @@ import time
 
 import io_checks
 from io_checks import porter
-from porter import LOCKED, OK, REFUSED, USAGE
+from porter import LOCKED, OK, USAGE
 
 ROUNDS = 200 if io_checks.LONG else 12
 SIZES = (2, 8, 32)
@@ -87,6 +87,15 @@ class Contenders(porter.Case):
         os.close(opener)
         return started
 
+    def release_list(self, kind):
+        """Ids of releases that are "bad" or "pinned"."""
+        return set(os.listdir(self.site() / ".porter" / kind)) if (self.site() / ".porter" / kind).exists() else set()
+
+    def history(self):
+        """What was committed and gone back to, oldest first: dicts of action, release, previous, …"""
+        lines = (self.site() / ".porter/history").read_text().splitlines()
+        return [dict(word.partition("=")[::2] for word in line.split()) for line in lines]
+
     def race(self, projects, *arguments):
         """Exit codes and words of one round."""
         started = self.start_all(projects, *arguments)
@@ -126,6 +135,7 @@ class Races(Contenders):
         for each in projects:
             self.fill(each, "%s of round %d\n" % (each.name, number))
         ended = self.race(projects, *arguments)
+        self.said = "".join(err for _, err in ended)
         self.double += sum("File exists" in err for _, err in ended)
         for code, err in ended:
             self.assertIn(code, (OK, LOCKED), err)
@@ -167,9 +177,20 @@ class Races(Contenders):
 
     def test_those_that_wait_all_get_their_turn(self):
         porter.need(io_checks.has_option("deploy", "--lock-wait"), "deploy has no --lock-wait")
+        told = nameless = 0
         for number in range(ROUNDS // 4):
-            self.assertEqual(self.one_round(number, 8, "--lock-wait", "200s"), 8)
-        io_checks.say("%d rounds of 8 that wait: all deployed, double holders: %d" % (ROUNDS // 4, self.double))
+            self.said = ""
+            self.assertEqual(self.one_round(number, 8, "--lock-wait", "200s", "-m", "round %d" % number), 8)
+            waits = [line for line in self.said.splitlines() if "waiting: " in line]
+            # A lock is taken a moment before its holder has written down who it is.
+            named = [line for line in waits if not line.endswith("locked by somebody")]
+            told, nameless = told + len(named), nameless + len(waits) - len(named)
+            for line in named:
+                self.assertRegex(line, r"locked by %s@\S+ since \d{4}-\d\d-\d\dT\S+ \(.*: round %d\), run \S+$" % (
+                    porter.user_name(), number))
+        io_checks.say("%d rounds of 8 that wait: all deployed; told for whom they wait %d times, and that it is somebody "
+                      "%d times; double holders: %d" % (ROUNDS // 4, told, nameless, self.double))
+        self.assertGreater(told, 10 * nameless)
 
     def test_a_lock_file_that_somebody_deletes_lets_nobody_in_twice(self):
         self.one_round(0, 2)
@@ -270,33 +291,63 @@ class DeadHolders(Contenders):
 
 
 class Mixture(Contenders):
-    """Deploys, rollbacks and pruning, three at once, in no order."""
+    """Deploys (some of them wait), rollbacks, pins and pruning, three at once, in no order."""
 
-    def test_whatever_comes_all_that_is_listed_is_whole(self):
-        rollback = io_checks.has_command("rollback")
-        if not rollback:
-            io_checks.say("SKIPPED: rollbacks among the operations: there is no such command")
-        chance = random.Random(1)
+    KINDS = {"deploy": ("deploy",), "waiting": ("deploy", "--lock-wait", "100s"), "rollback": ("rollback",),
+             "waiting rollback": ("rollback", "--lock-wait", "100s"), "pin": ("releases", "--pin"),
+             "unpin": ("releases", "--unpin")}
+    WEIGHTS = (6, 4, 4, 2, 1, 1)
+    # Of a release that was pruned meanwhile, and of a rollback with nothing older: USAGE.
+    ALLOWED = {"deploy": (OK, LOCKED), "waiting": (OK,), "rollback": (OK, LOCKED, USAGE),
+               "waiting rollback": (OK, USAGE), "pin": (OK, LOCKED, USAGE), "unpin": (OK, LOCKED, USAGE)}
+
+    def setUp(self):
+        super().setUp()
+        self.chance = random.Random(1)
         self.projects = [self.contender(number, keep=number + 1) for number in range(3)]
         self.fill(self.projects[0], "first\n")
         self.run_admin("deploy", "--host", "here", cwd=self.projects[0], code=OK)
-        count = {}
-        for number in range(OPERATIONS // 3):
-            kinds = [chance.choice(["deploy", "deploy", "rollback"] if rollback else ["deploy"]) for _ in range(3)]
-            for project, kind in zip(self.projects, kinds):
-                if kind == "deploy":
-                    self.fill(project, "%s %d\n" % (project.name, number))
-            started = [(kind, self.start(kind, "--host", "here", cwd=project))
-                       for project, kind in zip(self.projects, kinds)]
+
+    def begin(self, project, kind, number):
+        words = list(self.KINDS[kind])
+        if words[0] == "deploy":
+            self.fill(project, "%s %d\n" % (project.name, number))
+        elif words[0] == "releases":
+            words.append(self.chance.choice(io_checks.complete_releases(self.site())))
+        return self.start(*words, "--host", "here", cwd=project)
+
+    def check_what_is_kept(self, pinned):
+        """After any operations: the live release and what ran before it are there, and what is pinned is."""
+        there, last = set(io_checks.complete_releases(self.site())), self.history()[-1]
+        self.assertEqual(self.release(), last["release"])
+        self.assertNotIn(self.release(), self.release_list("bad"), "a bad release is live")
+        self.assertIn(last["release"], there)
+        self.assertIn(last["previous"], there, "what ran before was removed")
+        self.assertLessEqual(pinned & self.release_list("pinned"), there, "a pinned release was removed")
+
+    def release(self):
+        return os.readlink(self.site() / "current").split("/")[-1]
+
+    def test_whatever_comes_all_that_is_listed_is_whole(self):
+        count, pruned, seen = {}, 0, set()
+        for number in range(OPERATIONS // 3 + 1):
+            kinds = self.chance.choices(list(self.KINDS), self.WEIGHTS, k=3)
+            pinned = self.release_list("pinned")
+            started = [(kind, self.begin(project, kind, number)) for project, kind in zip(self.projects, kinds)]
             for kind, process in started:
                 err = process.communicate(timeout=120)[1].decode()
-                allowed = (OK, LOCKED) if kind == "deploy" else (OK, LOCKED, REFUSED, USAGE)
-                self.assertIn(process.returncode, allowed, err)
+                self.assertIn(process.returncode, self.ALLOWED[kind], "%s: %s" % (kind, err))
                 key = "%s: %d" % (kind, process.returncode)
                 count[key] = count.get(key, 0) + 1
             self.check_target()
-        io_checks.say("operations by kind and exit code: %s; violations: 0" % count)
-        self.assertGreater(count.get("deploy: 0", 0), OPERATIONS // 10)
+            self.check_what_is_kept(pinned)
+            there = set(io_checks.complete_releases(self.site()))
+            pruned, seen = pruned + len(seen - there), there
+        io_checks.say("%d operations by kind and exit code: %s; %d releases pruned; violations: 0" % (
+            sum(count.values()), dict(sorted(count.items())), pruned))
+        for kind in ("deploy", "waiting", "rollback", "pin"):
+            self.assertGreater(count.get("%s: 0" % kind, 0), 0)
+        self.assertGreater(pruned, OPERATIONS // 10)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from release_check import INPLACE, RELEASES, require
 from tracer import tasks_below
 
 IDLE = 2  # seconds, [deploy] idle_timeout
-LONG_IDLE = 120  # a connection is then made anew long before the agent of the broken one ends
+LONG_IDLE = 300  # a connection is then made anew long before the agent of the broken one ends
 BULK = 400 * 1024  # random, so that a run has some traffic
 # docs/hosts-and-ssh.md, Deadlines
 CONNECT, LOG_IN, AGENT_GRACE = 15, 60, 8

@@ -1,6 +1,7 @@
 """What happens to the folder on the target: releases and inplace, what is shared, kept, deleted and refused."""
 
 import os
+import re
 
 import porter
 from porter import OK, ROLLED_BACK, USAGE
@@ -157,7 +158,7 @@ class Foreign(porter.Case):
         self.project()
         self.deploy()
         format_file = self.site() / ".porter/format"
-        format_file.write_text(format_file.read_text().replace("1", "999", 1))
+        format_file.write_text(re.sub(r"porter-site=\d+", "porter-site=999", format_file.read_text()))
         before = porter.everything(self.site())
         self.write("project/app/src/file.txt", "new")
         result = self.deploy(code=USAGE)

@@ -325,6 +325,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
     state.path = path;
     for (const auto& [id, header] : site.sealed)
       state.releases.push_back(header);
+    std::stable_sort(state.releases.begin(), state.releases.end(),
+                     [](const auto& a, const auto& b) { return a.made_at_ns < b.made_at_ns; });
     for (const auto& [id, reason] : site.bad)
       state.bad.push_back({id, reason, ""});
     state.pinned.assign(site.pinned.begin(), site.pinned.end());

@@ -66,7 +66,7 @@ TEST_CASE("every example of the plugin guide compiles without a warning and load
 
 TEST_CASE("the guide has every signal with its code", "[guide]") {
   const std::string header = base::read_file(kSource / "sdk/include/porter/signal.h");
-  const std::regex declared(R"re(Signal (SIG_\w+)\{\s*(0x[0-9a-f]+), "(SIG_\w+)"\})re");
+  const std::regex declared(R"re(Signal (SIG_\w+)\{\s*(0x[0-9a-f]+),\s*"(SIG_\w+)"\})re");
   std::size_t count = 0;
   for (std::sregex_iterator each(header.begin(), header.end(), declared), end; each != end; ++each, ++count) {
     CHECK((*each)[1].str() == (*each)[3].str());

@@ -211,6 +211,26 @@ TEST_CASE("going back after a failed activation puts the old link back and remov
   CHECK(site.history().back().action == "revert");
 }
 
+TEST_CASE("a release whose run died does not count as deployed because a later one failed") {
+  const TemporaryFolder temporary;
+  Site site = Site::open(site_path(temporary), Layout::releases);
+  site.prepare(options());
+  send(site, "r1", kOne);
+  site.activate("r1", "run1");  // and dies
+  send(site, "r2", kTwo);
+  site.activate("r2", "run2");
+  site.revert("r2");
+  REQUIRE(site.look().current == "r1");
+  REQUIRE(site.look().pending);
+  CHECK(site.look().pending->run_id == "run1");
+  send(site, "r3", kTwo);
+  site.activate("r3", "run3");
+  site.commit("r3", 5);
+  site.activate("r1", "run4");
+  site.commit("r1", 5);
+  CHECK_FALSE(site.look().pending);
+}
+
 TEST_CASE("releases are pruned by their age, whatever their names are") {
   const TemporaryFolder temporary;
   Site site = Site::open(site_path(temporary), Layout::releases);
