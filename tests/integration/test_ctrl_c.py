@@ -50,7 +50,8 @@ class CtrlC(porter.Case):
         self.until(process, then)
 
     def end(self, process, code):
-        out, err = process.communicate(timeout=60)
+        out, err = process.stdout.read(), process.stderr.read()  # communicate() would lose what until() has buffered
+        process.wait(60)
         self.assertEqual(process.returncode, code, err.decode())
         events = [json.loads(line) for line in out.decode().splitlines()]
         self.assertEqual(events[-1]["event"], "run_finished")

@@ -190,40 +190,55 @@ class Undo(Case):
         self.go()
         self.assert_settled()
 
-    def killed_at(self, signal):
-        """A deploy whose client, worker and agent die together while a handler of `signal` waits."""
+    def start_and_wait(self, signal):
+        """A deploy that is in a handler of `signal`, which does not end."""
         self.hook(INSTALLS + """
           module.push_signal_handler(porter::%s, [](porter::Module&) {
             note("there");
             while (!std::filesystem::exists("%%(folder)s/go-on"))
               std::this_thread::sleep_for(std::chrono::milliseconds(5));
           });""" % signal)
-        process = self.start("deploy", "--host", "here", "--config", "testing", start_new_session=True)
+        process = self.start("deploy", "--host", "here", "--config", "testing")
         porter.wait_until(lambda: (self.folder / "heard").exists() or process.poll() is not None, 60, signal)
         self.assertIsNone(process.poll())
-        (self.folder / "heard").unlink()
-        for pid, _ in porter.processes_with(self.mark):
-            porter.kill(pid)
-        process.communicate()
+        self.no_hook()
+        return process
 
-    def test_undo_steps_of_a_killed_deploy_need_no_plugin(self):
+    def assert_undone(self):
+        self.assertEqual(self.installed(), ("the distribution's\n", 0o600))
+        self.assertEqual((self.folder / "undone").read_text(), "undone\n")
+        self.assert_settled()
+
+    def second_over_a_file(self):
+        """The release that is about to come installs over a file of somebody else."""
         self.write("outside/etc/service.conf", "the distribution's\n", 0o600)
         self.go()
         self.config(2)
-        for signal in ("SIG_SOURCE_POST_SEND", "SIG_POST_ACTIVATE"):
-            self.killed_at(signal)
-            self.assertFalse((self.folder / "undone").exists())
-            self.no_hook()
-            if signal == "SIG_POST_ACTIVATE":
-                self.assertEqual(self.installed(), ("number 2\n", 0o640))
-            # A release that installs nothing: nothing of the killed run is left but what it deploys itself.
-            self.write("project/app/src/file.txt", "after %s\n" % signal)
-            self.go()
-            self.assertEqual((self.current() / "file.txt").read_text(), "after %s\n" % signal)
-            self.assertEqual(self.installed(), ("the distribution's\n", 0o600))
-            self.assertEqual((self.folder / "undone").read_text(), "undone\n")
-            (self.folder / "undone").unlink()
-            self.assert_settled()
+
+    def test_a_settler_takes_back_what_a_dead_worker_did_without_project_and_plugins(self):
+        self.second_over_a_file()
+        before = porter.tree(self.current())
+        process = self.start_and_wait("SIG_POST_ACTIVATE")
+        self.assertEqual(self.installed(), ("number 2\n", 0o640))
+        self.write("project/project.ini", "rubbish\n")
+        for pid, words in porter.processes_with(self.mark):
+            if "porter-admin worker" in words:
+                porter.kill(pid)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, ROLLED_BACK, err.decode())
+        self.assertEqual(porter.tree(self.current()), before)
+        self.assert_undone()
+
+    def test_the_next_deploy_takes_back_what_a_dead_machine_left_before_the_switch(self):
+        self.second_over_a_file()
+        process = self.start_and_wait("SIG_PRE_ACTIVATE")
+        for pid, _ in porter.processes_with(self.mark):
+            porter.kill(pid)
+        process.communicate()
+        self.assertFalse((self.folder / "undone").exists())
+        self.go()
+        self.assertEqual((self.current() / "file.txt").read_text(), "release 2\n")
+        self.assert_undone()
 
     def test_an_undo_step_that_fails_is_told_and_stops_no_other(self):
         self.go()
