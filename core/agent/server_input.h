@@ -18,6 +18,9 @@
 
 namespace porter::agent {
 
+// Whoever has started an agent greets it at once; nothing is locked before.
+inline constexpr std::chrono::seconds kGreetingDeadline{15};
+
 class Input {
  public:
   // `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline, as
@@ -44,7 +47,7 @@ class Input {
   const int fd_;
   const base::CancelToken lost_;
   const base::CancelToken stop_;
-  std::atomic<std::chrono::seconds> idle_{std::chrono::seconds(60)};
+  std::atomic<std::chrono::seconds> idle_{kGreetingDeadline};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<protocol::Frame> frames_;

@@ -17,9 +17,11 @@ struct Request {
   std::function<void()> work;  // does it and sends the answer, or throws the Error that is the answer
 };
 
-// The path of a message; "" when it is about none.
+// The path of a message, of several the first; "" when it is about none.
 template <class Message>
 std::string place_of(const Message& message) {
+  if constexpr (requires { message.sites.front().path; })
+    return message.sites.empty() ? "" : message.sites.front().path;
   if constexpr (requires { message.request.site; }) return message.request.site;
   if constexpr (requires { message.query.site; }) return message.query.site;
   if constexpr (requires { std::string(message.site); }) return message.site;
