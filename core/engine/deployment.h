@@ -82,7 +82,7 @@ struct Deployment {
   protocol::SiteState before;
   State state = State::planned;
   bool was_live = false;   // activation had begun
-  bool has_stage = false;  // stage() was called for this release
+  bool has_stage = false;  // the target has a tree of this release, staged or sealed
   bool locked = false;     // the lock of the site is held by this run's connection
   bool installs = false;   // files outside of the tree come with it
   protocol::StageReport report;

@@ -84,7 +84,9 @@ void LiveModule::send_folder(const std::string& local_folder) {
 }
 
 void LiveModule::ensure_stage() {
-  if (!deployment_.has_stage && on_host_) stage(compose_nothing(), {});
+  // What a rollback makes live is a release already.
+  if (deployment_.has_stage || !on_host_ || run_.request.action == Action::rollback) return;
+  stage(compose_nothing(), {});
 }
 
 void LiveModule::stage(const sync::Composed& composed, const std::vector<std::string>& seeds) {

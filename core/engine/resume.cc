@@ -172,7 +172,9 @@ void take_over_sealed(Walk& walk) {
   walk.each_module_on_host([](HostRun& host, Deployment& one) {
     if (!one.to_do() || !is_sealed_at(one, one.before)) return;
     // Again, now that nobody else changes it.
-    if (is_sealed_at(one, host.endpoint->look({site_query(one)}).at(0))) one.state = State::sealed;
+    if (!is_sealed_at(one, host.endpoint->look({site_query(one)}).at(0))) return;
+    one.state = State::sealed;
+    one.has_stage = true;
   });
   walk.throw_failures();
 }

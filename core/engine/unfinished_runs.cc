@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <tuple>
 
 #include "core/base/text.h"
 #include "core/engine/run_folder.h"
@@ -32,9 +33,18 @@ std::string state_of(const RunFolder& folder) {
   return all_staged(open) ? "staged" : "half activated";
 }
 
+// Two projects may call different machines by the same name.
+bool is_same_host(const Place& one, const Place& other) {
+  const auto way = [](const Place& place) {
+    const settings::Host& host = place.host;
+    return std::tie(host.name, host.address, host.port, host.user, host.jump, host.local, place.become);
+  };
+  return way(one) == way(other);
+}
+
 bool is_covered(const Place& place, const std::vector<Place>& by) {
   return std::any_of(by.begin(), by.end(), [&](const Place& other) {
-    return other.host.name == place.host.name && other.site == place.site;
+    return is_same_host(other, place) && other.site == place.site;
   });
 }
 
