@@ -173,3 +173,17 @@ TEST_CASE("one item is served on the caller's own thread, and none is no work") 
   CHECK(where == std::this_thread::get_id());
   for_each_at_once<int>({}, [&](int&) { FAIL("nobody is there"); });
 }
+
+TEST_CASE("what one piece of work throws is thrown when all are done") {
+  std::vector<std::atomic<int>> numbers(5);
+  std::vector<std::atomic<int>*> items;
+  for (std::atomic<int>& number : numbers)
+    items.push_back(&number);
+  const auto work = [&](std::atomic<int>& item) {
+    ++item;
+    if (&item == items[1]) throw std::runtime_error("the second one");
+  };
+  CHECK_THROWS_WITH(for_each_at_once<std::atomic<int>>(items, work, 2), "the second one");
+  CHECK(std::all_of(numbers.begin(), numbers.end(),
+                    [](const std::atomic<int>& number) { return number == 1; }));
+}
