@@ -84,9 +84,7 @@ void LiveModule::send_folder(const std::string& local_folder) {
 }
 
 void LiveModule::ensure_stage() {
-  // What a rollback makes live is a release already.
-  if (deployment_.has_stage || !on_host_ || run_.request.action == Action::rollback) return;
-  stage(compose_nothing(), {});
+  if (!deployment_.has_tree && on_host_) stage(compose_nothing(), {});
 }
 
 void LiveModule::stage(const sync::Composed& composed, const std::vector<std::string>& seeds) {
@@ -102,7 +100,7 @@ void LiveModule::stage(const sync::Composed& composed, const std::vector<std::st
                                             now.bytes_done, now.bytes_total});
   };
   deployment_.report = endpoint.stage(stage_request(deployment_, run_.request), composed, progress);
-  deployment_.has_stage = true;
+  deployment_.has_tree = true;
   for (const std::string& seed : missing)
     endpoint.upload(module_.checkout.tree / seed, shared_path(seed));
 }

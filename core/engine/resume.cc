@@ -174,7 +174,7 @@ void take_over_sealed(Walk& walk) {
     // Again, now that nobody else changes it.
     if (!is_sealed_at(one, host.endpoint->look({site_query(one)}).at(0))) return;
     one.state = State::sealed;
-    one.has_stage = true;
+    one.has_tree = true;
   });
   walk.throw_failures();
 }

@@ -106,6 +106,7 @@ void choose(Deployment& one, const SealHeader* found) {
   one.release_id = found->release_id;
   one.version = found->version_label;
   one.commit = found->commit;
+  one.has_tree = true;
   one.state = one.release_id == one.before.current ? State::unchanged : State::planned;
 }
 

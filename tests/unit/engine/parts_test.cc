@@ -1,9 +1,11 @@
 // The small parts: requests and ids, the shield, and work for many at once.
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <regex>
 #include <set>
+#include <stdexcept>
 
 #include "core/base/fd.h"
 #include "core/engine/parallel.h"

@@ -279,6 +279,31 @@ TEST_CASE("a deploy over the same places forgets the run, and one over others do
   CHECK_FALSE(std::filesystem::exists(folder));
 }
 
+TEST_CASE("a deploy to another machine of the same name does not forget the run") {
+  Interrupted run;
+  run.hosts.fail("two seal /srv/root", kBroken);
+  REQUIRE(run.deploy() == ExitCode::nothing_activated);
+  const std::filesystem::path folder = run.run_folder();
+  run.write("project.ini",
+            "[project]\nname = Other\ndepends = root\n"
+            "[hosts]\none = ann@one.example.org\ntwo = ann@two.example.net\n"
+            "[config:testing]\nhosts = one, two\n");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  CHECK(std::filesystem::exists(folder));
+}
+
+TEST_CASE("a handler that writes before the switch stages nothing over what an earlier run sealed") {
+  Interrupted run;
+  run.deploy_killed_at("two seal /srv/root");
+  run.plug([](Module& module) {
+    module.push_signal_handler(SIG_PRE_ACTIVATE,
+                               [](Module& here) { here.service<Target>().write("ready", "now\n", 0644); });
+  });
+  CHECK(run.resume() == ExitCode::ok);
+  const Names steps = run.hosts.steps_of("one");
+  CHECK(std::count(steps.begin(), steps.end(), "stage /srv/lib") == 0);
+}
+
 TEST_CASE("no more than five unfinished runs are kept") {
   Interrupted run;
   for (int i = 0; i < 7; ++i) {

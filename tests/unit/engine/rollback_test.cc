@@ -137,6 +137,18 @@ TEST_CASE("a rollback hears its own signal at the end, with the releases it is a
                        "root " + run.second + " " + run.first});
 }
 
+TEST_CASE("a handler that writes before the switch of a rollback stages nothing") {
+  Two run;
+  run.plug([](Module& module) {
+    module.push_signal_handler(SIG_PRE_ACTIVATE,
+                               [](Module& here) { here.service<Target>().write("ready", "now\n", 0644); });
+  });
+  CHECK(run.rollback() == ExitCode::ok);
+  CHECK(run.everywhere(run.first_run));
+  const Names steps = run.hosts.steps_of("one");
+  CHECK(std::count(steps.begin(), steps.end(), "stage /srv/root") == 0);
+}
+
 TEST_CASE("without a goal the last deploy is taken back, and what it did not touch stays") {
   Two run;
   run.write("lib/src/lib.py", "a third one\n");
