@@ -38,7 +38,7 @@ enum class Code : int {
   no_space = 441,
   frozen = 442,      // this config of the site is frozen
   drifted = 443,     // somebody changed files that would be overwritten
-  stale_plan = 444,  // target or source changed since the plan was made
+  stale_plan = 444,  // target or source changed since a plan was made or a rollback chosen
   io = 450,
   plugin_refused = 500,  // not loaded
   plugin_failed = 501,   // loaded, and failed

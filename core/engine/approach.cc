@@ -53,15 +53,17 @@ void refuse_frozen(const Walk& walk, const Deployment& deployment) {
 }
 
 // In place, what somebody edited by hand would be lost.
-void judge_drift(const Walk& walk, const Deployment& deployment) {
+void judge_drift(const Walk& walk, Deployment& deployment) {
   const protocol::SiteState& state = deployment.before;
   if (!state.drifted()) return;
   const std::string what =
       fmt::format("{} changed and {} missing since the last deploy: {}", state.drift_changed,
                   state.drift_missing, base::join(state.drift, ", "));
   const bool lost = is_inplace(deployment) && state.drift_changed > 0;
-  if (!lost || walk.run.request.overwrite_drift || walk.run.request.dry_run)
-    return walk.warn(deployment, what);
+  if (!lost || walk.run.request.overwrite_drift || walk.run.request.dry_run) {
+    if (std::exchange(deployment.drift_told, what) != what) walk.warn(deployment, what);
+    return;
+  }
   throw Error(Code::drifted, fmt::format("{}: {}", place(deployment), what))
       .hint("porter-admin diff shows it; --overwrite-drift deploys over it");
 }
@@ -71,7 +73,10 @@ void judge_deploy(const Walk& walk, Deployment& deployment) {
   if (walk.run.request.action == Action::rollback) return;
   refuse_frozen(walk, deployment);
   judge_drift(walk, deployment);
-  if (is_unchanged(deployment, walk.run.request.run_id)) deployment.state = State::unchanged;
+  if (is_unchanged(deployment, walk.run.request.run_id))
+    deployment.state = State::unchanged;
+  else if (deployment.state == State::unchanged)  // at an earlier look
+    deployment.state = State::planned;
   if (walk.run.resumes && deployment.to_do()) check_not_stale(walk, deployment);
 }
 
@@ -125,11 +130,17 @@ class Backoff {
   milliseconds wait_{100};
 };
 
+// What a run finds as it wants it is held, too: at the end all sites are of this run, at the same time. Where
+// nothing is live and nothing is to be done there is nothing to hold.
+bool is_held(const Walk& walk, const Deployment& one) {
+  return one.to_do() || (changes_something(walk.run.request.action) && !one.before.current.empty());
+}
+
 // One attempt at all locks. Busy ones are in the records when it returns false, and nothing is held.
 bool try_lock_all(Walk& walk) {
   walk.each_host([&](HostRun& host) {
     for (Deployment* deployment : walk.fleet.on(host)) {
-      if (!deployment->to_do()) continue;
+      if (!is_held(walk, *deployment)) continue;
       attempt(*deployment, [&] {
         host.endpoint->lock(lock_request(*deployment, walk.run));
         deployment->locked = true;
@@ -178,17 +189,15 @@ void lock_all(Walk& walk) {
   const auto limit = base::Deadline::in(std::chrono::seconds(walk.run.request.lock_wait_seconds));
   std::map<const Deployment*, std::string> shown;
   Backoff backoff;
-  bool waited = false;
   while (!try_lock_all(walk)) {
     if (limit.passed()) break;
     show_holders(walk, shown);
     base::pause(base::Deadline::in(backoff.next()), walk.run.shield.waits());
-    waited = true;
   }
   // On a failure the connections end here, and the locks with them.
   walk.throw_failures();
-  // Whoever we waited for may have changed what we are about to decide by.
-  if (waited) look(walk);
+  // A build can take minutes, and waiting can: others may have changed what is about to be decided by.
+  look(walk);
 }
 
 void confirm(Walk& walk, const std::string& what) {

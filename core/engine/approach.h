@@ -11,8 +11,10 @@ void connect_all(Walk& walk);
 // right before it is judged, unless only a plan is wanted. Sites of others, of a later
 // porter-admin, and frozen ones are refused as the request wants it.
 void look(Walk& walk);
-// Locks the sites that something is to be done to. While one is busy all are let go, its holder is shown, and
-// it is tried again until Request::lock_wait_seconds are over; the sites are then looked at anew.
+// Locks the sites that something is to be done to; for a deploy or a rollback those that stay as they are,
+// too. While one is busy all are let go, its holder is shown, and it is tried again until
+// Request::lock_wait_seconds are over. The sites are then looked at anew: something may be to be done to one
+// that was unchanged.
 void lock_all(Walk& walk);
 // [config:NAME] confirm = yes: asks on a terminal, wants --yes elsewhere. `what`: "deploy to".
 void confirm(Walk& walk, const std::string& what);

@@ -43,17 +43,12 @@ class Conductor {
     look(walk_);
     if (none_to_do()) return finish_unchanged();
     if (run_.resumes) renew_release_ids(walk_);
-    open_scopes();
-    for (const auto& module : fleet().modules) {
-      if (to_do(*module) && !run_.resumes) build_module(run_, fleet(), *module);
-    }
+    prepare_modules();
     if (run_.request.dry_run) return show_plan(walk_);
     lock_all(walk_);
     if (none_to_do()) return finish_unchanged();  // somebody else did it while we waited
-    if (!run_.request.plan_file.empty()) {
-      look(walk_);  // again, now that nobody else changes it
-      hold_to_plan(walk_);
-    }
+    if (!run_.request.plan_file.empty()) hold_to_plan(walk_);
+    prepare_modules();  // those that somebody else changed while we waited
     if (run_.resumes)
       keep_more(walk_);
     else
@@ -75,13 +70,19 @@ class Conductor {
     return end();
   }
 
-  void open_scopes() {
+  // Handlers of what something is to be done to, and builds: each module once.
+  void prepare_modules() {
+    std::vector<ModuleRun*> added;
     for (const auto& module : fleet().modules) {
       if (!to_do(*module)) continue;
+      if (!module->scope) added.push_back(module.get());
       module->stage_everywhere = [this, one = module.get()] { stage(*one); };
       module->run_default = [this, one = module.get()] { own_procedure(*one); };
       open_scope(run_, *module);
     }
+    if (run_.resumes) return;
+    for (ModuleRun* module : added)
+      build_module(run_, fleet(), *module);
   }
 
   ExitCode stage_and_activate() {

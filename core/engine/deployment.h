@@ -81,10 +81,11 @@ struct Deployment {
   std::size_t place = 0;  // its number in the run's folder
   protocol::SiteState before;
   State state = State::planned;
-  bool was_live = false;  // activation had begun
-  bool has_tree = false;  // the target has a tree of this release, staged or sealed
-  bool locked = false;    // the lock of the site is held by this run's connection
-  bool installs = false;  // files outside of the tree come with it
+  bool was_live = false;   // activation had begun
+  bool has_tree = false;   // the target has a tree of this release, staged or sealed
+  bool locked = false;     // the lock of the site is held by this run's connection
+  bool installs = false;   // files outside of the tree come with it
+  std::string drift_told;  // the warning about its drift, given once
   protocol::StageReport report;
   std::unique_ptr<LiveModule> live;
   std::optional<base::Error> failure;

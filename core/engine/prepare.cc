@@ -272,10 +272,12 @@ Fleet prepare_fleet(Run& run) {
 }
 
 void open_scope(Run& run, ModuleRun& module) {
-  module.scope = std::make_unique<LiveModule>(run, module, *module.targets.front());
-  module.scope->register_handlers();
+  if (!module.scope) {
+    module.scope = std::make_unique<LiveModule>(run, module, *module.targets.front());
+    module.scope->register_handlers();
+  }
   for (Deployment* deployment : module.targets) {
-    if (!deployment->to_do()) continue;
+    if (!deployment->to_do() || deployment->live) continue;
     deployment->live = std::make_unique<LiveModule>(run, *deployment);
     deployment->live->register_handlers();
   }

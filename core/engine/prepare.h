@@ -40,7 +40,8 @@ void load_hook(Run& run, ModuleRun& module);
 void load_handlers(Run& run, Fleet& fleet);
 // Everything for a deploy: both, sources checked out, trees composed.
 Fleet prepare_fleet(Run& run);
-// Handlers registered, for the module and for each host that something is to be done on.
+// Handlers registered, for the module and for each host that something is to be done on; those that have
+// them already are left alone.
 void open_scope(Run& run, ModuleRun& module);
 // SIG_SOURCE_PREPARE and the build, for a module that is going to be deployed; its trees are composed anew.
 void build_module(Run& run, Fleet& fleet, ModuleRun& module);

@@ -110,6 +110,10 @@ void choose(Deployment& one, const SealHeader* found) {
   one.state = one.release_id == one.before.current ? State::unchanged : State::planned;
 }
 
+bool is_empty(const std::unique_ptr<Deployment>& one) {
+  return one->before.current.empty();
+}
+
 class Rollback {
  public:
   explicit Rollback(Run& run) : run_(run), walk_(run) {}
@@ -121,8 +125,12 @@ class Rollback {
     connect_all(walk_);
     look(walk_);
     choose_all();
+    const std::vector<std::string> chosen = choices();
     lock_all(walk_);
-    choose_all();  // whoever held the lock may have pruned
+    choose_all();
+    if (choices() != chosen)
+      throw Error(Code::stale_plan, "somebody else changed what is live since this rollback began")
+          .hint("look again: porter-admin status");
     walk_.each_module_on_host([&](HostRun&, Deployment& one) { verify(one); });
     walk_.throw_failures();
     for (const auto& module : walk_.fleet.modules) {
@@ -132,21 +140,29 @@ class Rollback {
   }
 
  private:
-  // Which release every site goes back to; it may be live already.
+  // Which release every site goes back to; it may be live already. Where nothing is live nothing is done.
   void choose_all() {
-    for (const auto& one : walk_.fleet.deployments) {
-      if (one->before.current.empty())
-        throw Error(Code::missing, place(*one) + ": nothing is live there").hint("porter-admin deploy");
-    }
+    const auto& all = walk_.fleet.deployments;
+    if (std::all_of(all.begin(), all.end(), is_empty))
+      throw Error(Code::missing, place(*all.front()) + ": nothing is live there").hint("porter-admin deploy");
     const std::string& to = run_.request.to_release;
     const std::optional<Goal> goal = to.empty() ? std::nullopt : std::optional(find_goal(walk_, to));
     const std::string last = last_run(walk_);
-    for (const auto& one : walk_.fleet.deployments) {
+    for (const auto& one : all) {
       const protocol::SiteState& site = one->before;
+      if (is_empty(one)) one->state = State::unchanged;
+      if (is_empty(one)) continue;
       const bool stays = !site.seal_damaged && site.seal.run_id != last;
       attempt(*one, [&] { choose(*one, goal ? as_of(*one, *goal) : stays ? &site.seal : previous(site)); });
     }
     walk_.throw_failures();
+  }
+
+  std::vector<std::string> choices() const {
+    std::vector<std::string> releases;
+    for (const auto& one : walk_.fleet.deployments)
+      releases.push_back(one->release_id);
+    return releases;
   }
 
   // Every byte, before anything is switched. In place the older files are kept in pieces, which the agent

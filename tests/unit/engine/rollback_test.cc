@@ -59,11 +59,11 @@ TEST_CASE("a rollback makes the older release live on all hosts, checked before 
   run.request.message = "the page is wrong";
   CHECK(run.rollback() == ExitCode::ok);
   CHECK(run.everywhere(run.first_run));
-  CHECK(run.hosts.steps_of("one") == Names{"look /srv/lib", "look /srv/root", "lock /srv/lib",
-                                           "lock /srv/root", "differences /srv/lib", "differences /srv/root",
-                                           "place /srv/lib", "activate /srv/lib", "place /srv/root",
-                                           "activate /srv/root", "commit /srv/lib", "commit /srv/root",
-                                           "mark /srv/lib", "mark /srv/root"});
+  CHECK(run.hosts.steps_of("one") ==
+        Names{"look /srv/lib", "look /srv/root", "lock /srv/lib", "lock /srv/root", "look /srv/lib",
+              "look /srv/root", "differences /srv/lib", "differences /srv/root", "place /srv/lib",
+              "activate /srv/lib", "place /srv/root", "activate /srv/root", "commit /srv/lib",
+              "commit /srv/root", "mark /srv/lib", "mark /srv/root"});
   CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: rolled back",
                                 "root on one: rolled back", "root on two: rolled back"});
   CHECK_FALSE(run.has_folder());
@@ -212,4 +212,46 @@ TEST_CASE("a settler finishes a rollback that was decided and takes back one tha
     CHECK(run.hosts.site("one", "/srv/lib").sealed.count(first) == 1);
   }
   CHECK_FALSE(run.has_folder());
+}
+
+TEST_CASE("what somebody else deployed while the lock was waited for is not taken back") {
+  Two run;
+  run.request.lock_wait_seconds = 60;
+  run.hosts.fail("two lock /srv/root", Error(Code::locked, "locked by bob"));
+  std::string third;
+  run.hosts.when("two lock /srv/root", [&] {
+    if (!third.empty()) return;
+    third = "a third one";
+    for (const char* host : {"one", "two"}) {
+      run.hosts.change(host, "/srv/root", [&](tests::FakeHosts::Site& site) {
+        protocol::SealHeader seal = site.sealed[site.current];
+        seal.release_id = third;
+        seal.run_id = "of bob";
+        ++seal.made_at_ns;
+        site.sealed[third] = seal;
+        site.current = third;
+      });
+    }
+  });
+  CHECK(run.rollback() == ExitCode::refused);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("P444") && Catch::Matchers::Contains("somebody else"));
+  CHECK(run.live("one", "/srv/root") == third);
+  CHECK(run.live_run("one", "/srv/lib") == run.second_run);
+  CHECK(run.hosts.count(" activate ") == 0);
+}
+
+TEST_CASE("a site that was never deployed to does not stop a rollback of the others") {
+  Two run;
+  run.hosts.change("two", "/srv/root", [](tests::FakeHosts::Site& site) { site = {}; });
+  CHECK(run.rollback(GENERATE(false, true) ? run.first_run : "") == ExitCode::ok);
+  CHECK(run.outcomes() == Names{"lib on one: rolled back", "lib on two: rolled back",
+                                "root on one: rolled back", "root on two: unchanged"});
+  CHECK(run.hosts.count("two lock /srv/root") == 0);
+}
+
+TEST_CASE("a rollback without anything live anywhere says so") {
+  EngineFixture run;
+  run.request.action = Action::rollback;
+  CHECK(run.deploy() == ExitCode::usage);
+  CHECK_THAT(run.events.of<event::Failure>().at(0).text, Catch::Matchers::Contains("nothing is live there"));
 }
