@@ -78,13 +78,27 @@ void give_owner(int fd, const Occupant& wanted, const std::string& name) {
   if (::fchown(fd, uid, gid) != 0 && errno != EPERM && errno != EINVAL) base::throw_errno(name);
 }
 
+base::UniqueFd copy_of(const KeptContent& content, const std::string& temporary) {
+  const base::UniqueFd from = content.folder.open_file(content.name);
+  base::UniqueFd to(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!to) base::throw_errno(temporary);
+  base::clone_content(from.get(), to.get());
+  return to;
+}
+
+// The content itself under a second name, which needs no space.
+base::UniqueFd second_name_of(const KeptContent& content, const std::string& temporary) {
+  if (::linkat(content.folder.descriptor(), content.name.c_str(), AT_FDCWD, temporary.c_str(), 0) != 0)
+    base::throw_errno(temporary);
+  base::UniqueFd to(::open(temporary.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!to) base::throw_errno(temporary);
+  return to;
+}
+
 void write_file(const std::string& name, const Occupant& wanted, const KeptContent& content,
                 const std::string& temporary, bool sync) {
-  const base::UniqueFd from = content.folder.open_file(content.name);
-  const base::UniqueFd to(
-      ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!to) base::throw_errno(temporary);
-  base::while_doing("writing " + name, [&] { base::clone_content(from.get(), to.get()); });
+  const auto make = content.given_up ? second_name_of : copy_of;
+  const base::UniqueFd to = base::while_doing("writing " + name, [&] { return make(content, temporary); });
   give_owner(to.get(), wanted, name);
   if (::fchmod(to.get(), wanted.mode) != 0) base::throw_errno(temporary);
   const timespec times[2] = {{0, UTIME_OMIT}, to_timespec(wanted.mtime_ns)};

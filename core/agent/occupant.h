@@ -28,6 +28,7 @@ struct Occupant {
 struct KeptContent {
   const Beneath& folder;
   std::string name;
+  bool given_up = false;  // nobody needs it afterwards: it may become the occupant itself
 };
 
 // Throws Error(refused) for a folder and for anything else that cannot be kept and put back.

@@ -72,10 +72,38 @@ void run_step(const UndoStep& step, const base::CancelToken& lost) {
   throw Error(Code::remote, how + first_words(result));
 }
 
+// An earlier attempt may have failed.
+KeptContent content_before(const UndoList& list, const UndoStep& step) {
+  const KeptContent lost = list.lost_content(step.number);
+  return lost.folder.exists(lost.name) ? lost : list.old_content(step.number);
+}
+
 void put_back(const SiteFolders& site, const UndoList& list, const UndoStep& step) {
   if (!step.old) return;
-  put_occupant(step.path, *step.old, list.old_content(step.number), temporary_of(list, step), site.durable());
+  KeptContent before = content_before(list, step);
+  const auto put = [&] {
+    put_occupant(step.path, *step.old, before, temporary_of(list, step), site.durable());
+  };
+  try {
+    put();
+  } catch (const Error& error) {
+    if (error.code() != Code::no_space) throw;
+    before.given_up = true;
+    put();
+  }
   remove_made_folders(step.path, step.made_folder);
+}
+
+// Nobody else has the content, so it does not go with the release. Where it is, for people; "" for nothing.
+std::string set_aside(const SiteFolders& site, const UndoList& list, const UndoStep& step) {
+  const KeptContent old = list.old_content(step.number);
+  const KeptContent lost = list.lost_content(step.number);
+  if (old.folder.exists(old.name)) {
+    old.folder.rename(old.name, lost.name);
+    site.sync_folder(".porter/outside");
+  }
+  return lost.folder.exists(lost.name) ? fmt::format(" (what was there: {})", lost.folder.label(lost.name))
+                                       : "";
 }
 
 std::string name_of(const UndoStep& step) {
@@ -86,20 +114,28 @@ std::string name_of(const UndoStep& step) {
   return words;
 }
 
+// "" when it is done.
+std::string failure_of(const std::function<void()>& work) {
+  try {
+    work();
+    return "";
+  } catch (const Error& error) {
+    return error.message();
+  } catch (const std::filesystem::filesystem_error& error) {
+    return error.code().message();
+  }
+}
+
 // "" when it is undone.
 std::string try_undo(const SiteFolders& site, const UndoList& list, const UndoStep& step,
                      const base::CancelToken& lost) {
-  try {
-    if (step.kind == UndoStep::Kind::file)
-      put_back(site, list, step);
-    else
-      run_step(step, lost);
+  const bool file = step.kind == UndoStep::Kind::file;
+  const std::string failure = failure_of([&] { file ? put_back(site, list, step) : run_step(step, lost); });
+  if (failure.empty()) {
+    if (file) site.porter.remove_file(list.lost_content(step.number).name);
     return "";
-  } catch (const Error& error) {
-    return fmt::format("{}: {}", name_of(step), error.message());
-  } catch (const std::filesystem::filesystem_error& error) {
-    return fmt::format("{}: {}", name_of(step), error.code().message());
   }
+  return fmt::format("{}: {}{}", name_of(step), failure, file ? set_aside(site, list, step) : "");
 }
 
 class WayBack {

@@ -44,12 +44,21 @@ void record_revert(const SiteFolders& site, const std::string& id, const Journal
   append_history(site, record);
 }
 
+// On a full disk going back counts more than why: the release is removed then, which makes room.
+void quarantine_later(const SiteFolders& site, const std::string& id, const std::string& reason) {
+  try {
+    set_bad(site, id, {reason, base::format_iso(std::chrono::system_clock::now()), true});
+  } catch (const Error& error) {
+    if (error.code() != Code::no_space) throw;
+  }
+}
+
 // It stays to be looked at, the only one of its kind; older ones that cannot go now go with the next commit.
 void quarantine(const SiteFolders& site, const std::string& id) {
   site.unmark(id);
   reach("revert: quarantined");
   for (const std::string& other : bad_ids(site)) {
-    if (other == id || !is_failed(site, other) || is_pinned(site, other)) continue;
+    if (other == id || other == site.live() || !is_failed(site, other) || is_pinned(site, other)) continue;
     try {
       site.remove_release(other);
     } catch (const Error&) {
@@ -99,9 +108,8 @@ void Site::revert(const std::string& id, const std::string& reason) {
     std::optional<Journal> journal = read_journal(site.porter);
     if (journal && journal->id != id) journal.reset();
     check_restorable(site, id, journal);
-    const bool own_deploy = site.layout == Layout::releases && site.marked(id);
-    if (own_deploy && !reason.empty())
-      set_bad(site, id, {reason, base::format_iso(std::chrono::system_clock::now()), true});
+    if (site.layout == Layout::releases && site.marked(id) && !reason.empty())
+      quarantine_later(site, id, reason);
   }
   throw_failures(site, finish_revert(site, id, reason, parts_->self, parts_->lost));
 }

@@ -89,12 +89,17 @@ UndoStep step_of(const Record& record, unsigned number) {
 }
 
 // How it was when the release was sealed: what was installed since is not wanted any more, and what was
-// installed before is where it was prepared.
+// installed before is where it was prepared. A file that could not be put back is still there, and what it
+// replaced is what the next way back wants.
 void rewind(UndoSection& section) {
   section.steps.resize(std::min(section.sealed, section.steps.size()));
   for (UndoStep& step : section.steps) {
+    const bool stays = step.kind == UndoStep::Kind::file && !step.failure.empty();
+    step.undone = false;
+    step.failure.clear();
+    if (stays) continue;
     step.old.reset();
-    step.placed = step.undone = false;
+    step.placed = false;
     step.made_folder.clear();
   }
   section.placing = false;
@@ -117,6 +122,11 @@ UndoList UndoList::read(const SiteFolders& site, const std::string& id) {
 
 std::string UndoList::file(unsigned number, const char* kind) const {
   return fmt::format("outside/{}/{}.{}", id_, number, kind);
+}
+
+// No release has such an id, so nothing takes it for one's folder.
+KeptContent UndoList::lost_content(unsigned number) const {
+  return {site_->porter, fmt::format("outside/{}:{}.old", id_, number)};
 }
 
 void UndoList::append(const Record& record) {

@@ -5,6 +5,7 @@
 //   .porter/outside/<id>/list     lines as Record writes them; torn ones do not count
 //   .porter/outside/<id>/<n>.new  content that step n puts in place
 //   .porter/outside/<id>/<n>.old  content that it found
+//   .porter/outside/<id>:<n>.old  the same, when it could not be put back; only people remove it
 //
 // A list has a section for each time that the release was activated or was about to be: the deploy, then each
 // rollback to it. Used by outside.cc; needs the site's lock for all but reading. One thread.
@@ -68,6 +69,8 @@ class UndoList {
   unsigned next_number() const { return next_; }
   KeptContent new_content(unsigned number) const { return {site_->porter, file(number, "new")}; }
   KeptContent old_content(unsigned number) const { return {site_->porter, file(number, "old")}; }
+  // Where old content goes that could not be put back; it outlives the list.
+  KeptContent lost_content(unsigned number) const;
 
   // Each is on disk when it returns. begin() makes the folder; all others are of the last section.
   void begin();

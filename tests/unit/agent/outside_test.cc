@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "core/agent/occupant.h"
 #include "tests/support/catch.h"
 #include "tests/unit/agent/outside_fixture.h"
 
@@ -410,6 +411,67 @@ TEST_CASE("a folder that came into the place of a file since is left alone, and 
   CHECK(code_of([&] { at.site.place_files("r2"); }) == Code::refused);
   at.site.revert("r2");
   CHECK(at.now() == Listing{{"conf", "folder:0755"}});
+}
+
+TEST_CASE("what cannot be put back is kept and named, whatever becomes of its release") {
+  Outside at;
+  deploy(at.site, "r1", kTree);
+  send(at.site, "r2", kTree);
+  at.write("conf", "the only copy");
+  at.install("r2", "conf", "new");
+  at.site.place_files("r2");
+  fs::remove(at.etc + "/conf");
+  fs::create_directory(at.etc + "/conf");
+  std::string told;
+  try {
+    at.site.discard("r2");
+  } catch (const base::Error& error) {
+    told = error.message();
+  }
+  const std::string kept = at.path + "/.porter/outside/r2:1.old";
+  CHECK(has(told, "(what was there: " + kept + ")"));
+  at.site.release_lock();
+  REQUIRE_FALSE(at.site.prepare(options()));
+  CHECK_FALSE(fs::exists(at.path + "/.porter/outside/r2"));
+  CHECK(base::read_file(kept) == "the only copy");
+  CHECK(at.site.look().leftovers == 0);
+}
+
+TEST_CASE("a resumed run does not take its own file for what was there before") {
+  Outside at;
+  deploy(at.site, "r1", kTree);
+  at.write("conf", "the only copy");
+  Stage stage = at.site.begin_stage("r2", "run2");
+  at.install("r2", "conf", "new");
+  fill(stage, kTree);
+  stage.seal({});
+  at.site.place_files("r2");
+  fs::rename(at.etc + "/conf", at.etc + "/moved");
+  fs::create_directory(at.etc + "/conf");
+  PrepareOptions wanted = options();
+  wanted.keep_release = "r2";
+  at.site.release_lock();
+  REQUIRE_FALSE(at.site.prepare(wanted));
+  fs::remove(at.etc + "/conf");
+  fs::rename(at.etc + "/moved", at.etc + "/conf");
+  at.activate("r2");
+  CHECK(at.now() == Listing{{"conf", "file:0644:new"}});
+  at.site.revert("r2");
+  CHECK(at.now() == Listing{{"conf", "file:0644:the only copy"}});
+  CHECK_FALSE(fs::exists(at.path + "/.porter/outside/r2:1.old"));
+}
+
+TEST_CASE("content that nobody needs any more can become the file itself") {
+  TemporaryFolder folder;
+  const Beneath kept = Beneath::open(folder.path());
+  base::write_file(folder.path() / "1.old", "the only copy");
+  Occupant wanted;
+  wanted.kind = OccupantKind::file;
+  wanted.mode = 0640;
+  const std::string conf = folder.path() / "conf";
+  put_occupant(conf, wanted, {kept, "1.old", true}, ".temporary", true);
+  CHECK(list_folder(folder.path()).at("conf") == "file:0640:the only copy");
+  CHECK(fs::hard_link_count(conf) == 2);
 }
 
 TEST_CASE("undo steps have limits, and a torn or foreign line is no step") {
