@@ -23,6 +23,8 @@ std::string state_of(ExitCode code) {
       return "rolled back";
     case ExitCode::rollback_failed:
       return "rollback failed";
+    case ExitCode::some_hosts_failed:
+      return "done with problems";
     case ExitCode::ok:
       return "done";
     default:

@@ -25,6 +25,21 @@ std::string shortened(std::string text, std::size_t width) {
   return text;
 }
 
+const char* colour_of(event::Outcome outcome) {
+  switch (outcome) {
+    case event::Outcome::deployed:
+    case event::Outcome::unchanged:
+      return "32";
+    case event::Outcome::rolled_back:  // what a rollback wants, and what saves a deploy
+      return "33";
+    case event::Outcome::failed:
+    case event::Outcome::not_activated:
+    case event::Outcome::rollback_failed:
+      break;
+  }
+  return "31";
+}
+
 class Colours {
  public:
   explicit Colours(bool on) : on_(on) {}
@@ -35,10 +50,7 @@ class Colours {
       return talk->level == event::Level::warning ? paint("33", text) : text;
     }
     if (const auto* done = std::get_if<event::ModuleFinished>(&event)) {
-      if (done->outcome == event::Outcome::planned) return text;
-      const bool good =
-          done->outcome == event::Outcome::deployed || done->outcome == event::Outcome::unchanged;
-      return good ? paint("32", text) : paint("31", text);
+      return paint(colour_of(done->outcome), text);
     }
     return text;
   }

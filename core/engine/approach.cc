@@ -99,15 +99,6 @@ bool tidy(const Walk& walk, HostRun& host, const Deployment& one) {
   return true;
 }
 
-void read_states(HostRun& host, const std::vector<Deployment*>& here) {
-  std::vector<protocol::SiteQuery> queries;
-  for (const Deployment* deployment : here)
-    queries.push_back(site_query(*deployment));
-  const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
-  for (std::size_t i = 0; i < here.size(); ++i)
-    here[i]->before = states.at(i);
-}
-
 void look_at(Walk& walk, HostRun& host) {
   const std::vector<Deployment*> here = walk.fleet.on(host);
   attempt(*here.front(), [&] {
@@ -178,6 +169,15 @@ void connect_all(Walk& walk) {
     if (host->failure) problems.push_back(*host->failure);
   }
   if (!problems.empty()) throw base::Errors(std::move(problems));
+}
+
+void read_states(HostRun& host, const std::vector<Deployment*>& here) {
+  std::vector<protocol::SiteQuery> queries;
+  for (const Deployment* deployment : here)
+    queries.push_back(site_query(*deployment));
+  const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
+  for (std::size_t i = 0; i < here.size(); ++i)
+    here[i]->before = states.at(i);
 }
 
 void look(Walk& walk) {

@@ -7,6 +7,8 @@
 namespace porter::engine {
 
 void connect_all(Walk& walk);
+// What is there, into Deployment::before: one exchange, which fails as a whole. Nothing is judged.
+void read_states(HostRun& host, const std::vector<Deployment*>& here);
 // The state of every site, one exchange a host: into Deployment::before. What killed runs left there is put
 // right before it is judged, unless only a plan is wanted. Sites of others, of a later
 // porter-admin, and frozen ones are refused as the request wants it.

@@ -66,7 +66,6 @@ class Conductor {
   ExitCode finish_unchanged() {
     if (run_.request.dry_run) return show_plan(walk_);
     if (!run_.request.plan_file.empty()) hold_to_plan(walk_);
-    forget_dead_runs();
     return end();
   }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdlib>
 
 #include "core/base/files.h"
@@ -14,7 +15,6 @@
 namespace porter::engine {
 namespace {
 
-using base::Code;
 using base::Error;
 using base::ExitCode;
 
@@ -41,7 +41,8 @@ class Doctor {
   }
   void tell_problem(const std::string& host, const std::string& module, const std::string& subject,
                     const Error& error, const std::string& fix = "") {
-    tell({host, module, subject, "problem", error.message(),
+    const std::string& file = error.where().file;
+    tell({host, module, subject, "problem", file.empty() ? error.message() : file + ": " + error.message(),
           error.hint_text().empty() ? fix : error.hint_text()});
   }
 
@@ -49,9 +50,11 @@ class Doctor {
 
   void check_handlers() {
     PluginCatalog catalog(run_.around.world, run_.project.plugin_folders, run_.request.plugin_path);
+    const plugin::TrustRules rules = trust_rules(run_);
     for (const std::string& name : run_.project.plugins) {
       try {
         const plugin::PluginNote& note = catalog.note(name);
+        plugin::check_trusted(note.path, rules);
         tell({"", "", "plugin", "ok", fmt::format("{} {}", name, note.version), ""});
       } catch (const Error& error) {
         tell_problem("", "", "plugin", error);
@@ -137,7 +140,7 @@ class Doctor {
     if (!site.pending.empty())
       say("release", "warning", "the live release was never committed: run " + site.pending_run,
           "porter-admin resume " + site.pending_run + ", or deploy again");
-    if (site.leftovers > 0)
+    if (site.leftovers > 0 && !site.locked)  // else they are the work of whoever holds the lock
       say("leftovers", "warning", fmt::format("{} of ended runs", site.leftovers),
           "the next deploy removes them");
     for (const protocol::Freeze& freeze : site.frozen)

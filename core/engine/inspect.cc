@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "core/base/text.h"
 #include "core/engine/approach.h"
@@ -43,7 +42,7 @@ std::vector<std::string> notes_of(const protocol::SiteState& site) {
   for (const protocol::Freeze& freeze : site.frozen)
     notes.push_back(fmt::format("config {} is frozen since {} by {}: {}", freeze.config, freeze.since,
                                 freeze.who, freeze.reason));
-  if (site.leftovers > 0)
+  if (site.leftovers > 0 && !site.locked)  // else they are the work of whoever holds the lock
     notes.push_back(fmt::format("{} leftovers of ended runs; the next deploy removes them", site.leftovers));
   return notes;
 }
@@ -89,10 +88,8 @@ event::ReleaseFound release_of(const Deployment& one, const SealHeader& seal) {
 
 event::DriftFound drift_of(const Deployment& one, const protocol::Difference& difference) {
   constexpr const char* kKinds[] = {"", "changed", "missing", "added"};
-  event::DriftFound out{one.module_name(), one.host_name(), kKinds[static_cast<int>(difference.kind)],
-                        difference.path, difference.what};
-  if (out.path.empty()) out.what = "the seal of the live release cannot be read";
-  return out;
+  return {one.module_name(), one.host_name(), kKinds[static_cast<int>(difference.kind)], difference.path,
+          difference.what};
 }
 
 class Inspection {
@@ -106,8 +103,11 @@ class Inspection {
     walk_.each_host([&](HostRun& host) {
       if (!host.failure) look_at_host(host);
     });
-    if (!run_.request.mark.empty()) choose_marked();
-    if (changes_sites()) lock_reached();
+    if (changes_sites()) {
+      refuse_unseen();
+      if (!run_.request.mark.empty()) choose_marked();
+      lock_all(walk_);
+    }
     // In the order of modules and hosts, whatever order they answered in.
     for (const auto& one : walk_.fleet.deployments) {
       if (!one->host->failure && !one->failure) attempt(*one, [&] { tell(*one); });
@@ -123,16 +123,15 @@ class Inspection {
     return action() == Action::freeze || action() == Action::unfreeze || !run_.request.mark.empty();
   }
 
+  // A site that cannot be read keeps no other one back.
   void look_at_host(HostRun& host) {
     const std::vector<Deployment*> here = walk_.fleet.on(host);
-    std::vector<protocol::SiteQuery> queries;
-    for (const Deployment* one : here)
-      queries.push_back(site_query(*one));
-    attempt(*here.front(), [&] {
-      const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
-      for (std::size_t i = 0; i < here.size(); ++i)
-        here[i]->before = states.at(i);
-    });
+    try {
+      read_states(host, here);
+    } catch (const Error&) {
+      for (Deployment* one : here)
+        attempt(*one, [&] { read_states(host, {one}); });
+    }
   }
 
   // Sites that have the release, or one of the run, that is to be marked; the others are left alone.
@@ -154,12 +153,11 @@ class Inspection {
   }
 
   // All sites or none: a config that is frozen in half is worse than one that is not.
-  void lock_reached() {
+  void refuse_unseen() {
     for (const auto& host : walk_.fleet.hosts) {
       if (host->failure) throw Error(*host->failure);
     }
     walk_.throw_failures();
-    lock_all(walk_);
   }
 
   void tell(Deployment& one) {
@@ -214,6 +212,10 @@ class Inspection {
     query.generated = site_query(one).generated;
     query.added = true;
     for (const protocol::Difference& difference : one.host->endpoint->differences(query)) {
+      if (difference.path.empty())
+        throw Error(Code::refused, "the seal of the live release cannot be read: nothing to compare it with")
+            .at(one.site())
+            .hint("deploy --force makes a new release");
       run_.around.sink.handle(drift_of(one, difference));
       found_ = true;
     }

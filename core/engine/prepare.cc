@@ -52,12 +52,6 @@ std::string file_key(const std::string& name, const std::string& version, const 
   return fmt::format("{} {} {}\n", name, version, base::to_hex(base::sha256_of_file(file)));
 }
 
-plugin::TrustRules trust_rules(const Run& run) {
-  plugin::TrustRules rules;
-  rules.trusted = run.project.trusted;
-  return rules;
-}
-
 void load_plugins(Run& run, PluginCatalog& catalog, ModuleRun& module, const plugin::TrustRules& rules) {
   for (const settings::PluginSection& section : module.module->plugins) {
     const plugin::PluginNote& note = catalog.note(section.name);
@@ -228,6 +222,12 @@ Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
   run.around.sink.handle(started);
   add_deployments(run, fleet, hosts, wanted);
   return fleet;
+}
+
+plugin::TrustRules trust_rules(const Run& run) {
+  plugin::TrustRules rules;
+  rules.trusted = run.project.trusted;
+  return rules;
 }
 
 void load_hook(Run& run, ModuleRun& module) {

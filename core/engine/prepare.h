@@ -36,6 +36,8 @@ Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
 bool is_forced(const Request& request, const std::string& module);
 // The module's deployment.so, compiled when that is needed, when it has one. Throws base::Error.
 void load_hook(Run& run, ModuleRun& module);
+// Whose plugins and hooks may be loaded.
+plugin::TrustRules trust_rules(const Run& run);
 // All hooks and plugins.
 void load_handlers(Run& run, Fleet& fleet);
 // Everything for a deploy: both, sources checked out, trees composed.

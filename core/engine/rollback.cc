@@ -114,6 +114,13 @@ bool is_empty(const std::unique_ptr<Deployment>& one) {
   return one->before.current.empty();
 }
 
+std::string not_as_sealed(const std::string& release, const std::vector<protocol::Difference>& found) {
+  const std::string& path = found.front().path;
+  if (path.empty()) return fmt::format("the seal of release {} cannot be read", release);
+  return fmt::format("release {} is not what was sealed: {} ({} more)", release, base::printable(path),
+                     found.size() - 1);
+}
+
 class Rollback {
  public:
   explicit Rollback(Run& run) : run_(run), walk_(run) {}
@@ -176,9 +183,7 @@ class Rollback {
       query.every_byte = true;
       const std::vector<protocol::Difference> found = one.host->endpoint->differences(query);
       if (!found.empty())
-        throw Error(Code::drifted,
-                    fmt::format("{}: release {} is not what was sealed: {} ({} more)", place(one),
-                                one.release_id, base::printable(found.front().path), found.size() - 1))
+        throw Error(Code::drifted, fmt::format("{}: {}", place(one), not_as_sealed(one.release_id, found)))
             .hint("take another one (porter-admin releases), or deploy anew");
     }
     if (one.to_do()) one.state = State::sealed;

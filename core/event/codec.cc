@@ -16,7 +16,6 @@ NLOHMANN_JSON_SERIALIZE_ENUM(Level,
                              {{Level::debug, "debug"}, {Level::info, "info"}, {Level::warning, "warning"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(Outcome, {{Outcome::deployed, "deployed"},
                                        {Outcome::unchanged, "unchanged"},
-                                       {Outcome::planned, "planned"},
                                        {Outcome::failed, "failed"},
                                        {Outcome::rolled_back, "rolled back"},
                                        {Outcome::not_activated, "not activated"},

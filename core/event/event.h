@@ -98,7 +98,6 @@ struct Output {
 enum class Outcome : std::uint8_t {
   deployed,
   unchanged,
-  planned,
   failed,
   rolled_back,
   not_activated,

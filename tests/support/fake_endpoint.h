@@ -40,6 +40,7 @@ class FakeHosts {
     std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
+    bool locked = false;  // by somebody else
     std::uint64_t free_bytes = std::uint64_t{1} << 40U;
     std::optional<sync::Tree> tree;  // what compare() finds; else nothing at all
     protocol::StageRequest request;  // the last one
@@ -341,6 +342,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     state.free_bytes = site.free_bytes;
     state.free_inodes = site.free_bytes;
     state.leftovers = site.leftovers;
+    state.locked = site.locked;
     return state;
   }
 

@@ -53,6 +53,7 @@ TEST_CASE("a program's run says on how many hosts", "[recap]") {
 
 TEST_CASE("a run that came to nothing says so, and what state it leaves", "[recap]") {
   CHECK(after(Action::deploy, {}, 2) == "failed (exit 2): nothing done in 1.50 s");
+  CHECK(after(Action::doctor, {}, 4) == "failed (exit 4): done with problems in 1.50 s");
   CHECK(after(Action::deploy, {}, 5) == "failed (exit 5): nothing activated in 1.50 s");
   CHECK(after(Action::deploy, {}, 6) == "failed (exit 6): rolled back in 1.50 s");
   CHECK(after(Action::deploy, {}, 7) == "failed (exit 7): rollback failed in 1.50 s");

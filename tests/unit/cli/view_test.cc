@@ -28,6 +28,8 @@ void show_all(cli::View& view) {
   event::ModuleFinished end;
   end.host = "a";
   view.handle(end);
+  end.outcome = event::Outcome::rolled_back;
+  view.handle(end);
   view.handle(event::Output{"result"});
   view.pause();
 }
@@ -91,6 +93,8 @@ TEST_CASE("a terminal gets colours, unless NO_COLOR is set", "[view]") {
     show_all(*cli::make_view(here.world, Format::people, Detail::normal));
     CHECK(here.err.str().find("\x1b[31ma: error[P400] no\x1b[0m") != std::string::npos);
     CHECK(here.err.str().find("\x1b[33mwarning: careful\x1b[0m") != std::string::npos);
+    CHECK(here.err.str().find("\x1b[32ma: deployed") != std::string::npos);
+    CHECK(here.err.str().find("\x1b[33ma: rolled back") != std::string::npos);
   }
   SECTION("none") {
     here.world.environment["NO_COLOR"] = "1";

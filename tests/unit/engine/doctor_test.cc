@@ -1,5 +1,7 @@
 // doctor: what it looks at, and that every problem comes with a fix.
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "tests/unit/engine/engine_fixture.h"
@@ -60,6 +62,34 @@ TEST_CASE("the doctor tells every problem of every host, each with a fix") {
   std::sort(found.begin(), found.end());
   CHECK(found ==
         Names{"one lib disk", "one root freeze", "one root leftovers", "one root release", "two  ssh"});
+}
+
+TEST_CASE("a plugin that others may write to is a problem, and so is one that cannot be read") {
+  Examined run;
+  const porter::base::TemporaryFolder folder;
+  const std::string plugin = folder.path() / "tests.handlers.so";
+  run.request.plugin_path = {folder.path().string()};
+  std::filesystem::copy_file(PORTER_HANDLERS_FOLDER "/tests.handlers.so", plugin);
+  SECTION("written by others") {
+    REQUIRE(::chmod(plugin.c_str(), 0777) == 0);
+  }
+  SECTION("broken") {
+    porter::base::write_file(plugin, "no library\n");
+  }
+  CHECK(run.deploy() == ExitCode::some_hosts_failed);
+  REQUIRE(run.with("problem").size() == 1);
+  CHECK(run.with("problem")[0].subject == "plugin");
+  CHECK_THAT(run.with("problem")[0].text, Contains(plugin));
+}
+
+TEST_CASE("what a running deploy has on a host is not called left over") {
+  Examined run;
+  run.hosts.change("one", "/srv/root", [](Site& site) {
+    site.leftovers = 2;
+    site.locked = true;
+  });
+  CHECK(run.deploy() == ExitCode::ok);
+  CHECK(run.with("warning").empty());
 }
 
 TEST_CASE("a hook that does not compile and a clock that is off are found") {

@@ -63,6 +63,30 @@ TEST_CASE("a host that cannot be reached is told, and the others are shown") {
   CHECK(run.ask(Action::status) == ExitCode::unreachable);
 }
 
+TEST_CASE("a site that cannot be read keeps no other one back") {
+  Deployed run;
+  run.hosts.fail("one look /srv/lib", Error(Code::io, "/srv/lib: Permission denied"), 2);
+  CHECK(run.ask(Action::status) == ExitCode::some_hosts_failed);
+  const auto told = run.events.of<event::SiteStatus>();
+  REQUIRE(told.size() == 3);
+  for (const event::SiteStatus& site : told)
+    CHECK_FALSE(site.release_id.empty());
+  REQUIRE(run.events.of<event::Failure>().size() == 1);
+  CHECK(run.events.of<event::Failure>()[0].module == "lib");
+}
+
+TEST_CASE("what a running deploy has there is not called left over") {
+  Deployed run;
+  run.hosts.change("one", "/srv/lib", [](Site& site) {
+    site.leftovers = 1;
+    site.locked = true;
+  });
+  CHECK(run.ask(Action::status) == ExitCode::ok);
+  const auto notes = run.events.of<event::SiteStatus>()[0].notes;
+  REQUIRE(notes.size() == 1);
+  CHECK_THAT(notes[0], Contains("locked by"));
+}
+
 TEST_CASE("releases shows what is current, pinned and bad, and puts marks on one") {
   Deployed run;
   run.request.mark_release = run.release;
@@ -92,6 +116,11 @@ TEST_CASE("a mark of a run is put on all its releases; one that nobody has is an
   run.request.mark_release = "20200101T000000Z-ffff";
   CHECK(run.ask(Action::releases) == ExitCode::usage);
   CHECK(run.hosts.count(" mark ") == 4);
+  // Nobody knows what a host has that does not answer.
+  run.on_connect = [](const std::string& host) {
+    if (host == "two") throw Error(Code::unreachable, "two is down");
+  };
+  CHECK(run.ask(Action::releases) == ExitCode::unreachable);
 }
 
 TEST_CASE("history tells who did what") {
@@ -118,6 +147,17 @@ TEST_CASE("diff tells every difference, and its exit code only when asked") {
   CHECK(found[1].kind == "added");
   run.request.detailed_exit_code = true;
   CHECK(run.ask(Action::diff) == ExitCode::plan_has_changes);
+}
+
+TEST_CASE("a release whose seal is damaged has nothing to be compared with") {
+  Deployed run;
+  run.hosts.change("one", "/srv/root", [](Site& site) {
+    site.differences[""] = {{protocol::DifferenceKind::missing, "", ""}};
+  });
+  CHECK(run.ask(Action::diff) == ExitCode::some_hosts_failed);
+  CHECK(run.events.of<event::DriftFound>().empty());
+  REQUIRE(run.events.of<event::Failure>().size() == 1);
+  CHECK_THAT(run.events.of<event::Failure>()[0].text, Contains("seal") && Contains("hint: "));
 }
 
 TEST_CASE("a frozen config is not deployed until it is unfrozen; others are") {
