@@ -39,22 +39,26 @@ Occupant occupant_of(const Record& record) {
   return occupant;
 }
 
-void set_texts(Record& record, const std::string& name, const std::vector<std::string>& texts) {
-  record.set(name + "s", std::to_string(texts.size()));
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    record.set(name + std::to_string(i), texts[i]);
+// What a program can get holds no NUL, so each text ends with one.
+void set_texts(Record& record, std::string_view name, const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) {
+    if (text.find('\0') != std::string::npos)
+      throw Error(Code::usage, fmt::format("{} cannot hold a NUL: {}", name, base::printable(text)));
+    all.append(text).push_back('\0');
+  }
+  record.set(name, all);
 }
 
-std::vector<std::string> texts_of(const Record& record, const std::string& name) {
-  std::vector<std::string> texts;
-  for (std::int64_t i = 0; i < number_of(record, name + "s"); ++i)
-    texts.push_back(record.get(name + std::to_string(i)));
+std::vector<std::string> texts_of(const Record& record, std::string_view name) {
+  std::vector<std::string> texts = base::split(record.get(name), '\0');
+  if (!texts.empty()) texts.pop_back();
   return texts;
 }
 
 void set_program(Record& record, const protocol::RunRequest& request) {
-  set_texts(record, "argument", request.arguments);
-  set_texts(record, "variable", request.environment);
+  set_texts(record, "arguments", request.arguments);
+  set_texts(record, "variables", request.environment);
   record.set("folder", request.directory).set("input", request.input);
   record.set("sudo", request.privilege == protocol::Privilege::sudo ? "1" : "0");
   record.set("deadline", std::to_string(request.deadline_seconds));
@@ -63,8 +67,8 @@ void set_program(Record& record, const protocol::RunRequest& request) {
 
 protocol::RunRequest program_of(const Record& record) {
   protocol::RunRequest request;
-  request.arguments = texts_of(record, "argument");
-  request.environment = texts_of(record, "variable");
+  request.arguments = texts_of(record, "arguments");
+  request.environment = texts_of(record, "variables");
   request.directory = record.get("folder");
   request.input = record.get("input");
   if (record.get("sudo") == "1") request.privilege = protocol::Privilege::sudo;

@@ -1,5 +1,5 @@
 // write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
-// record), made by the rooms' own writers.
+// record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -9,6 +9,8 @@
 #include "core/agent/record.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
+#include "core/engine/journal.h"
+#include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
 #include "core/sync/compare.h"
@@ -87,6 +89,15 @@ void write_events(Seeds& seeds) {
   }
 }
 
+void write_journal(Seeds& seeds) {
+  using engine::Step;
+  const base::TemporaryFolder folder;
+  engine::Journal journal(folder.path() / "journal");
+  for (const Step step : {Step::staging, Step::activating, Step::committing, Step::done})
+    journal.record({step, 0, "web", "one", "20261121T070509Z-1a2b3c4d-1f2e"});
+  seeds.add("journal", base::read_file(folder.path() / "journal"));
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -94,8 +105,10 @@ int main(int, char** arguments) {
   write_trees(seeds);
   write_deltas(seeds);
   write_events(seeds);
+  write_journal(seeds);
   seeds.add("event", event::encode(event::Reply(event::Stop())));
   seeds.add("event", event::encode(event::Reply(event::Answer{7, base::Secret("yes")})));
+  seeds.add("request", engine::encode(engine::Request()));
   seeds.add("record", agent::Record().set("action", "commit").set("who", "ann at home\n").line());
   return 0;
 }

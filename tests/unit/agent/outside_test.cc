@@ -480,10 +480,12 @@ TEST_CASE("undo steps have limits, and a torn or foreign line is no step") {
   protocol::RunRequest large = log_word(at.etc, "large");
   large.input = std::string(400U << 10U, '\n');  // three bytes each in the list
   CHECK(code_of([&] { at.site.add_undo("r1", large); }) == Code::usage);
+  protocol::RunRequest torn = log_word(at.etc, "torn");
+  torn.arguments.emplace_back("a\0b", 3);
+  CHECK(code_of([&] { at.site.add_undo("r1", torn); }) == Code::usage);
   at.add_undo("r1", "small");
   const std::string list = at.path + "/.porter/outside/r1/list";
-  const std::string line =
-      "step=program number=2 arguments=1 argument0=true variables=0 folder= input= end\n";
+  const std::string line = "step=program number=2 arguments=true%00 variables= folder= input= end\n";
   std::string lines = base::read_file(list) + "step=program number=3 argu\nnonsense\n";
   for (int i = 0; i < 9'999; ++i)
     lines += line;

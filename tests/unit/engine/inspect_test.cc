@@ -65,7 +65,7 @@ TEST_CASE("a host that cannot be reached is told, and the others are shown") {
 
 TEST_CASE("a site that cannot be read keeps no other one back") {
   Deployed run;
-  run.hosts.fail("one look /srv/lib", Error(Code::io, "/srv/lib: Permission denied"), 2);
+  run.hosts.fail("one look /srv/lib", Error(Code::io, "/srv/lib: Permission denied"), 9);
   CHECK(run.ask(Action::status) == ExitCode::some_hosts_failed);
   const auto told = run.events.of<event::SiteStatus>();
   REQUIRE(told.size() == 3);
