@@ -13,12 +13,13 @@ namespace porter::engine {
 namespace {
 
 std::string command_of(const Request& request) {
-  std::vector<std::string> words = {"deploy"};
+  std::vector<std::string> words = {name_of(request.action)};
   words.insert(words.end(), request.modules.begin(), request.modules.end());
   for (const std::string& host : request.hosts)
     words.insert(words.end(), {"--host", host});
   if (!request.config.empty()) words.insert(words.end(), {"--config", request.config});
-  words.insert(words.end(), {"--release", request.ref});
+  if (request.action == Action::deploy) words.insert(words.end(), {"--release", request.ref});
+  if (!request.to_release.empty()) words.insert(words.end(), {"--to", request.to_release});
   return base::quote_shell(words);
 }
 
@@ -28,8 +29,12 @@ bool all_staged(const std::vector<JournalEntry>& open) {
 }
 
 std::string state_of(const RunFolder& folder) {
-  const std::vector<JournalEntry> open = open_steps(folder.journal().entries());
-  if (open.empty()) return folder.is_committed() ? "committed" : "put back";
+  const std::vector<JournalEntry> last = last_steps(folder.journal().entries());
+  const std::vector<JournalEntry> open = open_steps(last);
+  const bool some_stay = std::any_of(last.begin(), last.end(),
+                                     [](const JournalEntry& entry) { return entry.step == Step::done; });
+  if (open.empty() && folder.is_committed()) return "committed";
+  if (open.empty()) return some_stay ? "partly committed" : "put back";
   return all_staged(open) ? "staged" : "half activated";
 }
 
@@ -64,6 +69,15 @@ UnfinishedRun describe(const std::filesystem::path& state_folder, const std::str
   return {id, facts.started, facts.who, command_of(facts.request), std::move(state)};
 }
 
+// It writes what it is about once it has kept its source, which may take a while.
+UnfinishedRun describe_running(const std::filesystem::path& state_folder, const std::string& id) {
+  try {
+    return describe(state_folder, id, "running");
+  } catch (const base::Error&) {
+    return {id, "", "", "", "running"};
+  }
+}
+
 }  // namespace
 
 std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_folder) {
@@ -75,7 +89,7 @@ std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_fo
         if (folder) found.push_back(describe(state_folder, id, state_of(*folder)));
       } catch (const base::Error& error) {
         if (error.code() != base::Code::locked) throw;
-        found.push_back(describe(state_folder, id, "running"));
+        found.push_back(describe_running(state_folder, id));
       }
     } catch (const base::Error& error) {
       found.push_back({id, "", "", "", "damaged: " + error.where().file + " " + error.message()});

@@ -18,10 +18,11 @@ struct UnfinishedRun {
   std::string started;  // ISO, UTC
   std::string who;
   std::string command;  // "deploy root --config testing"
-  std::string state;    // "running", "half activated", "staged", "put back", "damaged: …"
+  std::string state;    // "running", "half activated", "staged", "put back", "committed", "partly committed",
+                        // "damaged: …"
 };
 
-// Oldest first.
+// Oldest first. Of one that has only just begun, and of a damaged one, nothing but id and state is known.
 std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_folder);
 // Error(missing), which names those that there are.
 base::Error unknown_run(const std::filesystem::path& state_folder, const std::string& run_id);

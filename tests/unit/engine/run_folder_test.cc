@@ -220,6 +220,36 @@ TEST_CASE("unfinished runs are listed with what they were and what became of the
   CHECK(runs[4].state == "running");
 }
 
+TEST_CASE("a run that still keeps its source is running, not damaged") {
+  const State state;
+  const RunFolder alive = RunFolder::create(state.folder.path(), kRun);
+  const std::vector<UnfinishedRun> runs = unfinished_runs(state.folder.path());
+  REQUIRE(runs.size() == 1);
+  CHECK(runs[0].id == kRun);
+  CHECK(runs[0].state == "running");
+}
+
+TEST_CASE("a run that is live in one place and was put back in another was not just put back") {
+  const State state;
+  RunFolder run = RunFolder::create(state.folder.path(), kRun);
+  run.write(facts());
+  run.record(0, Step::done);
+  run.record(1, Step::undone);
+  { const RunFolder dead = std::move(run); }
+  CHECK(unfinished_runs(state.folder.path()).at(0).state == "partly committed");
+}
+
+TEST_CASE("a rollback is listed as one") {
+  const State state;
+  RunFacts back = facts();
+  back.request.action = Action::rollback;
+  back.request.to_release = "20261120T070509Z-1a2b3c4d-1f2d";
+  RunFolder run = RunFolder::create(state.folder.path(), kRun);
+  run.write(back);
+  CHECK(unfinished_runs(state.folder.path()).at(0).command ==
+        "rollback lib --config testing --to 20261120T070509Z-1a2b3c4d-1f2d");
+}
+
 TEST_CASE("a dead run is forgotten when all its places are covered, and never one that is alive") {
   const State state;
   state.leave(Step::activating);
