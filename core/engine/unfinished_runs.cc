@@ -53,11 +53,25 @@ bool is_covered(const Place& place, const std::vector<Place>& by) {
   });
 }
 
-// Those that are neither alive nor damaged.
-void for_each_dead(const std::filesystem::path& state_folder, const std::function<void(RunFolder&)>& work) {
+using Opener = std::optional<RunFolder>(const std::filesystem::path& state_folder, const std::string& run_id);
+
+std::optional<RunFolder> open_sound(const std::filesystem::path& state_folder, const std::string& run_id) {
+  return RunFolder::open(state_folder, run_id, Patience::no);
+}
+
+std::optional<RunFolder> open_any(const std::filesystem::path& state_folder, const std::string& run_id) {
+  try {
+    return open_sound(state_folder, run_id);
+  } catch (const DamagedRun&) {
+    return RunFolder::open_damaged(state_folder, run_id);
+  }
+}
+
+void for_each_dead(const std::filesystem::path& state_folder, Opener open,
+                   const std::function<void(RunFolder&)>& work) {
   for (const std::string& id : RunFolder::all(state_folder)) {
     try {
-      if (std::optional<RunFolder> folder = RunFolder::open(state_folder, id, Patience::no)) work(*folder);
+      if (std::optional<RunFolder> folder = open(state_folder, id)) work(*folder);
     } catch (const base::Error&) {
       // Alive, or nobody can tell what it was about: it stays.
     }
@@ -92,7 +106,9 @@ std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_fo
         found.push_back(describe_running(state_folder, id));
       }
     } catch (const base::Error& error) {
-      found.push_back({id, "", "", "", "damaged: " + error.where().file + " " + error.message()});
+      found.push_back(
+          {id, "", "", "",
+           fmt::format("damaged: {} {}; {}", error.where().file, error.message(), error.hint_text())});
     }
   }
   return found;
@@ -121,7 +137,7 @@ bool is_half_activated(const std::filesystem::path& state_folder, const std::str
 }
 
 void forget_covered_runs(const std::filesystem::path& state_folder, const std::vector<Place>& places) {
-  for_each_dead(state_folder, [&](RunFolder& folder) {
+  for_each_dead(state_folder, open_any, [&](RunFolder& folder) {
     const std::vector<Place>& kept = folder.facts().places;
     if (std::all_of(kept.begin(), kept.end(), [&](const Place& place) { return is_covered(place, places); }))
       folder.remove();
@@ -129,9 +145,9 @@ void forget_covered_runs(const std::filesystem::path& state_folder, const std::v
 }
 
 void forget_oldest_runs(const std::filesystem::path& state_folder, std::size_t most) {
-  for_each_dead(state_folder, [](RunFolder&) {});  // those without a step go by themselves
+  for_each_dead(state_folder, open_sound, [](RunFolder&) {});  // those without a step go by themselves
   std::size_t count = RunFolder::all(state_folder).size();
-  for_each_dead(state_folder, [&](RunFolder& folder) {
+  for_each_dead(state_folder, open_sound, [&](RunFolder& folder) {
     if (count <= most || !open_steps(folder.journal().entries()).empty()) return;
     folder.remove();
     --count;

@@ -31,7 +31,8 @@ void require_unfinished(const std::filesystem::path& state_folder, const std::st
 // Whether some host may run something else than before or than was wanted; also when the journal cannot be
 // read. A stage that was left is none of that.
 bool is_half_activated(const std::filesystem::path& state_folder, const std::string& run_id) noexcept;
-// A deploy has gone over all these places: dead runs that were about no other are forgotten.
+// A deploy has gone over all these places: dead runs that were about no other are forgotten, damaged ones
+// too.
 void forget_covered_runs(const std::filesystem::path& state_folder, const std::vector<Place>& places);
 // Forgets the oldest until at most `most` are left; none that is alive, damaged or not settled.
 void forget_oldest_runs(const std::filesystem::path& state_folder, std::size_t most);
