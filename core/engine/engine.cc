@@ -98,7 +98,7 @@ base::ExitCode run(const Request& request, const Surroundings& around) noexcept 
   const ExitCode code =
       run_guarded(request, {around.world, sink, around.asker, around.cancel, around.connector});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  around.sink.handle(event::RunFinished{static_cast<int>(code), sink.cause(), seconds});
+  around.sink.handle(event::RunFinished{static_cast<int>(code), sink.cause(), seconds, "", ""});
   return code;
 }
 

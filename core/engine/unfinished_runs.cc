@@ -128,6 +128,14 @@ void require_unfinished(const std::filesystem::path& state_folder, const std::st
   if (std::find(known.begin(), known.end(), run_id) == known.end()) throw unknown_run(state_folder, run_id);
 }
 
+bool can_resume(const std::filesystem::path& state_folder, const std::string& run_id) noexcept {
+  try {
+    return RunFolder::open(state_folder, run_id, Patience::yes).has_value();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
 bool is_half_activated(const std::filesystem::path& state_folder, const std::string& run_id) noexcept {
   try {
     return !all_staged(open_steps(Journal::read(state_folder / "runs" / run_id / "journal")));

@@ -28,6 +28,8 @@ std::vector<UnfinishedRun> unfinished_runs(const std::filesystem::path& state_fo
 base::Error unknown_run(const std::filesystem::path& state_folder, const std::string& run_id);
 // Throws it unless there is such a run.
 void require_unfinished(const std::filesystem::path& state_folder, const std::string& run_id);
+// Whether it left something to go on with, and ended.
+bool can_resume(const std::filesystem::path& state_folder, const std::string& run_id) noexcept;
 // Whether some host may run something else than before or than was wanted; also when the journal cannot be
 // read. A stage that was left is none of that.
 bool is_half_activated(const std::filesystem::path& state_folder, const std::string& run_id) noexcept;
