@@ -33,6 +33,9 @@ class ContextService : public Context {
     if (module_.run().resumes)
       throw base::Error(base::Code::missing, "a resumed run has its composed trees, and no source folder")
           .hint("deploy again instead");
+    if (module_.run().request.action == Action::rollback)
+      throw base::Error(base::Code::missing,
+                        "a rollback takes what is on the target, and has no source folder");
     return module_.module_run().checkout.tree.string();
   }
   bool forced() const override { return module_.module_run().forced; }

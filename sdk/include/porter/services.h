@@ -27,7 +27,8 @@ class Context {
   virtual std::string run_id() const = 0;
   virtual std::string release_id() const = 0;
   virtual std::string layout() const = 0;  // "releases" or "inplace"
-  // The private checkout on this machine, while SIG_SOURCE_PREPARE runs and after; absolute.
+  // The private checkout on this machine, while SIG_SOURCE_PREPARE runs and after; absolute. Only a deploy
+  // has one: in a rollback, and in a deploy that `resume` goes on with, this throws std::runtime_error.
   virtual std::string source_directory() const = 0;
   virtual bool forced() const = 0;  // --force names this module
   // Seconds since the epoch when this run started, with microseconds.

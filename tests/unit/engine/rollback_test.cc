@@ -160,6 +160,17 @@ TEST_CASE("handlers of a rollback that fails hear that it was one, and which rel
   CHECK(heard == Names{"SIG_DEPLOY_FAILED rollback to " + older, "SIG_ROLLBACK rollback to " + newer});
 }
 
+TEST_CASE("handlers of a rollback are told that there is no source folder") {
+  Two run;
+  run.plug([](Module& module) {
+    module.push_signal_handler(SIG_PRE_ACTIVATE,
+                               [](Module& here) { here.service<Context>().source_directory(); });
+  });
+  CHECK(run.rollback() == ExitCode::rolled_back);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("no source folder"));
+  CHECK(run.everywhere(run.second_run));
+}
+
 TEST_CASE("a handler that writes before the switch of a rollback stages nothing") {
   Two run;
   run.plug([](Module& module) {
