@@ -49,7 +49,7 @@ enum class Privilege {
 };
 
 // The target of this deploy. Programs are argument lists; no shell reads them. Paths are absolute, or
-// relative to destpath().
+// relative to destpath(); without a directory a program begins in the agent's own.
 class Target {
  public:
   static constexpr std::string_view kId = "porter.Target/1";
@@ -89,7 +89,8 @@ class Target {
 
 // What a deploy leaves outside of its tree, and how that is taken back. All of it is noted on the target's
 // disk before it is done, so it is taken back also when the process that said so is gone: by a failure, by
-// the next deploy of the site, by `resume`; without the plugin. Only for signals of a host.
+// the next deploy of the site, by `resume`; without the plugin. Only for signals of a host. A program and its
+// directory are given as to Target.
 class Undo {
  public:
   static constexpr std::string_view kId = "porter.Undo/1";
