@@ -1,7 +1,7 @@
 #pragma once
 // The services a Module offers, by versioned id. A service's table of virtual functions never changes; what
 // is new gets a new id. Every call may be made from the handler's thread only; calls that wait for the target
-// throw std::runtime_error on a failure, at the step's deadline and when the run is being stopped.
+// throw a std::exception on a failure, at the step's deadline and when the run is being stopped.
 
 #include <cstdint>
 #include <map>
@@ -28,7 +28,7 @@ class Context {
   virtual std::string release_id() const = 0;
   virtual std::string layout() const = 0;  // "releases" or "inplace"
   // The private checkout on this machine, while SIG_SOURCE_PREPARE runs and after; absolute. Only a deploy
-  // has one: in a rollback, and in a deploy that `resume` goes on with, this throws std::runtime_error.
+  // has one: in a rollback, and in a deploy that `resume` goes on with, this throws.
   virtual std::string source_directory() const = 0;
   virtual bool forced() const = 0;  // --force names this module
   // Seconds since the epoch when this run started, with microseconds.
