@@ -22,8 +22,7 @@ namespace {
 using base::ExitCode;
 
 // The arguments that the project's plugins add to `deploy`, from their notes. Without a readable project
-// there are none
-// (--help works anywhere); what is wrong with it is said by the command that needs it.
+// there are none, since --help works anywhere; what is wrong with it is said by the command that needs it.
 std::vector<PluginArgument> plugin_arguments(const std::vector<std::string>& arguments,
                                              const base::World& world) {
   const bool wanted = std::find(arguments.begin(), arguments.end(), "deploy") != arguments.end();

@@ -12,6 +12,8 @@ namespace porter::cli {
 
 using engine::Action;
 
+constexpr std::chrono::hours kLongestLockWait(365 * 24);
+
 const char* const kExitCodes =
     "Exit codes: 0 ok, 1 internal, 2 usage or configuration, 3 there are changes (--detailed-exitcode),\n"
     "4 some hosts failed, 5 failed and nothing activated, 6 failed and rolled back, 7 rollback failed,\n"
@@ -231,6 +233,16 @@ void Flags::add_plugin_argument(CLI::App* deploy, const PluginArgument& argument
   }
 }
 
+std::uint32_t Flags::lock_wait_seconds() const {
+  if (lock_wait_.empty()) return 0;
+  const auto wait = settings::parse_duration(lock_wait_);
+  if (wait && *wait <= kLongestLockWait)
+    return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(*wait).count());
+  throw base::Error(base::Code::usage, fmt::format("--lock-wait {}: expected a duration of at most 365d",
+                                                   base::printable(lock_wait_)))
+      .hint("for example 30s, 5m, 1h");
+}
+
 Invocation Flags::take() {
   engine::Request& request = out_.request;
   request.with_dependencies = !no_dependencies_;
@@ -240,13 +252,7 @@ Invocation Flags::take() {
   request.force_all = forced && request.force.empty();
   out_.format = json_ ? Format::json : Format::people;
   out_.detail = quiet_ ? Detail::quiet : verbose_ ? Detail::verbose : Detail::normal;
-  if (lock_wait_.empty()) return out_;
-  const auto wait = settings::parse_duration(lock_wait_);
-  if (!wait)
-    throw base::Error(base::Code::usage, fmt::format("--lock-wait {}: is no duration", lock_wait_))
-        .hint("for example 30s, 5m, 1h");
-  request.lock_wait_seconds =
-      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*wait).count());
+  request.lock_wait_seconds = lock_wait_seconds();
   return out_;
 }
 

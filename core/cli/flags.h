@@ -43,6 +43,7 @@ class Flags {
   void add_others();
   void add_hosts();
   void add_plugin_argument(CLI::App* deploy, const PluginArgument& argument);
+  std::uint32_t lock_wait_seconds() const;
 
   CLI::App& app_;
   Invocation out_;

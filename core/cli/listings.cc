@@ -121,9 +121,12 @@ base::ExitCode list_runs(const Invocation& invocation, const base::World& world)
     *world.out << list.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
     return base::ExitCode::ok;
   }
-  for (const engine::UnfinishedRun& run : runs)
-    *world.out << fmt::format("{}  {}  {}  {}  {}\n", run.id, run.started, base::printable(run.who),
-                              base::printable(run.command), base::printable(run.state));
+  for (const engine::UnfinishedRun& run : runs) {
+    std::string line = base::printable(run.id);
+    for (const std::string& what : {run.started, run.who, run.command, run.state})
+      line += what.empty() ? "" : "  " + base::printable(what);
+    *world.out << line << '\n';
+  }
   if (runs.empty() && invocation.detail != Detail::quiet) *world.err << "no run is unfinished\n";
   return base::ExitCode::ok;
 }

@@ -47,14 +47,14 @@ void Recap::handle(const event::Event& event) noexcept {
     failed_.insert(failure->host);
 }
 
-std::string Recap::text(const event::RunFinished& end, const std::string& log_path) const {
+std::string Recap::text(const event::RunFinished& end) const {
   const auto code = static_cast<ExitCode>(end.exit_code);
   const bool well = code == ExitCode::ok || code == ExitCode::plan_has_changes;
   if (engine::only_looks(action_) && well) return "";  // what was found says it
   std::string line = fmt::format("{} (exit {}): ", word_for(code), end.exit_code);
   if (code == ExitCode::ok) line = "ok: ";
   line += fmt::format("{} in {}", done(end.exit_code), base::format_seconds(end.seconds));
-  if (!log_path.empty()) line += fmt::format("\nlog: {}", log_path);
+  if (!end.log.empty()) line += fmt::format("\nlog: {}", end.log);
   return line;
 }
 

@@ -17,7 +17,7 @@ class Recap : public event::Sink {
 
   void handle(const event::Event& event) noexcept override;
   // One or two lines without a newline at the end; "" when there is nothing to add to what was told.
-  std::string text(const event::RunFinished& end, const std::string& log_path) const;
+  std::string text(const event::RunFinished& end) const;
 
  private:
   std::string done(int exit_code) const;

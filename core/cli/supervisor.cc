@@ -18,14 +18,6 @@ namespace {
 
 using base::ExitCode;
 
-// The command that goes on with the run; "" when it left nothing to go on with. What a run needs for that is
-// in a folder of its own, which goes once everything is committed or put back.
-std::string resume_command(const base::World& world, const std::string& run_id) {
-  std::error_code unreadable;
-  const bool left = std::filesystem::is_directory(world.state_folder() / "runs" / run_id, unreadable);
-  return left ? "porter-admin resume " + run_id : "";
-}
-
 // Every host runs what it ran before.
 bool is_as_before(ExitCode code) {
   return code == ExitCode::ok || code == ExitCode::internal || code == ExitCode::nothing_activated ||
@@ -33,7 +25,7 @@ bool is_as_before(ExitCode code) {
 }
 
 event::RunFinished end_with(ExitCode code, const std::string& cause) {
-  return {static_cast<int>(code), cause, 0};
+  return {static_cast<int>(code), cause, 0, "", ""};
 }
 
 // One invocation: a worker and, should that die, a settler.
@@ -60,14 +52,15 @@ class Supervision {
     WorkerProcess worker(program_, request_, sinks_, view_, signals_, wish_);
     std::optional<event::RunFinished> end = worker.relay();
     if (!end) end = after_crash(worker);
+    if (log_) end->log = log_->path().string();
+    if (engine::can_resume(world_.state_folder(), request_.run_id))
+      end->resume = "porter-admin resume " + request_.run_id;
     tell(*end);
     view_.pause();
     return *end;
   }
 
-  std::string recap(const event::RunFinished& end) const {
-    return recap_.text(end, log_ ? log_->path().string() : "");
-  }
+  std::string recap(const event::RunFinished& end) const { return recap_.text(end); }
 
  private:
   void tell(const event::Event& event) {
@@ -153,8 +146,7 @@ base::ExitCode supervise(const base::World& world, const engine::Request& reques
   const event::RunFinished end = supervision.run();
   const std::string recap = supervision.recap(end);
   if (detail != Detail::quiet && !recap.empty()) *world.err << recap << std::endl;
-  const std::string resume = resume_command(world, request.run_id);
-  if (!resume.empty()) *world.err << "to go on with this run: " << resume << std::endl;
+  if (!end.resume.empty()) *world.err << "to go on with this run: " << end.resume << std::endl;
   return static_cast<base::ExitCode>(end.exit_code);
 }
 

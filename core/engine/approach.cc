@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/base/fd.h"
 #include "core/base/text.h"
@@ -200,12 +201,20 @@ void lock_all(Walk& walk) {
   look(walk);
 }
 
+// As people count: who logs in as two users has two connections to one host.
+std::size_t count_hosts(const Walk& walk) {
+  std::set<std::string> names;
+  for (const auto& host : walk.fleet.hosts)
+    names.insert(host->host.name);
+  return names.size();
+}
+
 void confirm(Walk& walk, const std::string& what) {
   const Request& request = walk.run.request;
   const settings::Config* config = walk.run.project.find_config(request.config);
   if (config == nullptr || !config->confirm || request.yes || request.dry_run) return;
   const std::string question =
-      fmt::format("{} {} ({} hosts)? [y/N] ", what, request.config, walk.fleet.hosts.size());
+      fmt::format("{} {} ({} hosts)? [y/N] ", what, request.config, count_hosts(walk));
   if (request.interactive && walk.run.around.asker.confirm(question)) return;
   throw Error(Code::usage,
               fmt::format("config {} asks for a confirmation, and nobody gave one", request.config))

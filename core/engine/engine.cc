@@ -7,6 +7,7 @@
 #include "core/engine/resume.h"
 #include "core/engine/rollback.h"
 #include "core/engine/run.h"
+#include "core/engine/run_folder.h"
 #include "core/engine/settler.h"
 
 namespace porter::engine {
@@ -75,6 +76,9 @@ ExitCode run_guarded(const Request& request, const Surroundings& around) {
     for (const base::Error& error : errors.all())
       tell(around.sink, error);
     return base::exit_code_for(errors.all().front().code());
+  } catch (const DamagedRun& damage) {
+    tell(around.sink, damage);
+    return ExitCode::rollback_failed;  // nobody here can tell that every host runs what it ran before
   } catch (const base::Error& error) {
     tell(around.sink, error);
     return base::exit_code_for(error.code());
@@ -94,7 +98,7 @@ base::ExitCode run(const Request& request, const Surroundings& around) noexcept 
   const ExitCode code =
       run_guarded(request, {around.world, sink, around.asker, around.cancel, around.connector});
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  around.sink.handle(event::RunFinished{static_cast<int>(code), sink.cause(), seconds});
+  around.sink.handle(event::RunFinished{static_cast<int>(code), sink.cause(), seconds, "", ""});
   return code;
 }
 

@@ -73,8 +73,7 @@ Content parse(std::string_view text, const std::filesystem::path& file) {
     if (!entry) {
       throw base::Error(base::Code::io,
                         fmt::format("line {} is not as it was written", content.entries.size() + 1))
-          .at(file.string())
-          .hint("deploy again: each target has a journal of its own and settles what is left there");
+          .at(file.string());
     }
     content.entries.push_back(std::move(*entry));
     content.length += end + 1;

@@ -40,6 +40,14 @@ void append(const fs::path& file, const std::string& bytes) {
   base::write_all(fd.get(), bytes);
 }
 
+// Behind the last whole entry: what a kill cut short would shift all that follow.
+void append_entries(const fs::path& index, const std::string& entries) {
+  std::error_code none;
+  const std::uintmax_t size = fs::file_size(index, none);
+  if (!none) fs::resize_file(index, size - size % kIndexEntry);
+  append(index, entries);
+}
+
 // Shared blocks where the file system can: never a hard link, since a build may write into the source's
 // files, and git takes a file whose link count changed for a changed one and would write all of them anew.
 void copy_large(const sync::Content& content, const fs::path& to, const base::CancelToken& cancel) {
@@ -117,7 +125,7 @@ void KeptSource::flush() {
   if (waiting_index_.empty()) return;
   base::make_folders(contents_, 0700);
   append(contents_ / "pack", std::exchange(waiting_, {}));
-  append(contents_ / "index", std::exchange(waiting_index_, {}));
+  append_entries(contents_ / "index", std::exchange(waiting_index_, {}));
 }
 
 sync::Content KeptSource::packed(const sync::Content::Part& part) const {

@@ -4,8 +4,9 @@
 //
 //   trees/<sha256>     encoded composed trees (core/sync/tree_codec.h), by the digest of the encoding
 //   content/<sha256>   the bytes of a large file
-//   content/pack       the bytes of small ones, one after the other: thousands of files would cost more than
-//   they hold content/index      what lies where in the pack: digest, offset, size, 48 bytes each
+//   content/pack       the bytes of small ones, one after the other, since thousands of files would cost more
+//                      than they hold
+//   content/index      what lies where in the pack: digest, offset, size, 48 bytes each
 //
 // Kept is what a target has to be sent; of what it has already (keep.h decides) the source itself is asked
 // again. Whoever reads kept bytes checks their digest: a kill or a power failure may have cut them short. One

@@ -11,6 +11,7 @@
 #include "core/engine/run.h"
 #include "core/engine/settler.h"
 #include "core/engine/unfinished_runs.h"
+#include "core/settings/project_files.h"
 
 namespace porter::engine {
 namespace {
@@ -98,6 +99,13 @@ std::string with_time(const std::string& release_id, base::WallTime time) {
   return base::format_compact(time) + release_id.substr(release_id.find('-'));
 }
 
+void require_project(const std::filesystem::path& directory) {
+  if (settings::find_project_folder(directory)) return;
+  throw Error(Code::missing,
+              fmt::format("{}: the run began here, and there is no project.ini any more", directory.string()))
+      .hint("move the project back there for as long as it takes, or deploy again from where it is now");
+}
+
 // A rollback sends nothing: it is whole or put back when it is settled.
 ExitCode end_rollback(const Run& run, RunFolder& folder) {
   const bool whole = folder.is_committed();
@@ -120,6 +128,7 @@ ExitCode resume(const Request& request, const Surroundings& around) {
   run.resumes = true;
   if (!settle_to_resume(run, *folder)) return ExitCode::rollback_failed;
   if (again.action == Action::rollback) return end_rollback(run, *folder);
+  require_project(again.directory);
   return deploy_again(run, std::move(*folder));
 }
 

@@ -9,7 +9,7 @@
 namespace porter::engine {
 
 // The run that request.run_id names. Throws Error(missing) with the known ones, Error(locked) for one that is
-// alive, Error(io) for a damaged folder, and what deploy() does.
+// alive, DamagedRun, and what deploy() does.
 base::ExitCode resume(const Request& request, const Surroundings& around);
 
 // The parts of a deploy that a resumed one does in another way; called by the conductor.

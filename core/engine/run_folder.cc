@@ -56,9 +56,7 @@ fs::path runs_of(const fs::path& state_folder) {
 }
 
 Error damaged(const fs::path& file) {
-  return Error(Code::io, "is not as it was written")
-      .at(file.string())
-      .hint("deploy again: each target has a journal of its own and settles what is left there");
+  return Error(Code::io, "is not as it was written").at(file.string());
 }
 
 void write_checked(const fs::path& file, const std::string& bytes) {
@@ -74,15 +72,45 @@ std::string read_checked(const fs::path& file) {
 }
 
 // What has the right digest and cannot be read was written by another porter-admin.
-RunFacts read_facts_in(const fs::path& folder) {
-  const std::string request = read_checked(folder / "request");
-  const std::string places = read_checked(folder / "places");
+template <class Read>
+auto read_file_of(const fs::path& file, Read&& read) {
+  const std::string bytes = read_checked(file);
   try {
-    PlacesFile file = json::from_cbor(places).get<PlacesFile>();
-    return {file.who, file.started, decode_request(request), std::move(file.places)};
+    return read(bytes);
   } catch (const std::exception&) {
-    throw damaged(folder);
+    throw damaged(file);
   }
+}
+
+PlacesFile read_places_in(const fs::path& folder) {
+  return read_file_of(folder / "places",
+                      [](const std::string& bytes) { return json::from_cbor(bytes).get<PlacesFile>(); });
+}
+
+RunFacts read_facts_in(const fs::path& folder) {
+  Request request = read_file_of(folder / "request", decode_request);
+  PlacesFile file = read_places_in(folder);
+  return {file.who, file.started, std::move(request), std::move(file.places)};
+}
+
+bool has_places(const fs::path& folder) {
+  try {
+    read_places_in(folder);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+DamagedRun damaged_run(const fs::path& folder, const Error& error) {
+  const std::string then =
+      has_places(folder) ? "this run is forgotten then" : fmt::format("then remove {}", folder.string());
+  return DamagedRun(Error(Code::io, fmt::format("{}: what run {} left half done is not known here",
+                                                error.message(), folder.filename().string()))
+                        .at(error.where())
+                        .hint("deploy to all its hosts again: each target has a journal of its own, and "
+                              "settles what is left there; " +
+                              then));
 }
 
 // With patience: a process that was killed lets go of its locks a moment later than its parent hears of its
@@ -102,10 +130,7 @@ std::optional<FolderLock> lock_folder(const fs::path& runs, const fs::path& fold
 
 }  // namespace
 
-RunFolder::RunFolder(fs::path path, FolderLock lock)
-    : path_(std::move(path)),
-      lock_(std::move(lock)),
-      journal_(std::make_unique<Journal>(path_ / "journal")) {}
+RunFolder::RunFolder(fs::path path, FolderLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
 RunFolder::~RunFolder() {
   if (!journal_ || !journal_->entries().empty()) return;
@@ -124,7 +149,9 @@ RunFolder RunFolder::create(const fs::path& state_folder, const std::string& run
   auto lock = FolderLock::attempt(folder / "journal");
   if (!lock) throw Error(Code::internal, folder.string() + ": somebody else was quicker");
   base::sync_folder(runs);
-  return {folder, std::move(*lock)};
+  RunFolder made(folder, std::move(*lock));
+  made.journal_ = std::make_unique<Journal>(folder / "journal");
+  return made;
 }
 
 std::optional<RunFolder> RunFolder::open(const fs::path& state_folder, const std::string& run_id,
@@ -135,12 +162,31 @@ std::optional<RunFolder> RunFolder::open(const fs::path& state_folder, const std
   std::optional<FolderLock> lock = lock_folder(runs, runs / run_id, patience);
   if (!lock) return std::nullopt;
   RunFolder folder(runs / run_id, std::move(*lock));
-  if (folder.journal().entries().empty()) return std::nullopt;
-  folder.facts_ = read_facts_in(folder.path_);
-  const std::size_t places = folder.facts_.places.size();
-  for (const JournalEntry& entry : folder.journal().entries()) {
-    if (entry.place >= places) throw damaged(folder.path_ / "journal");
+  try {
+    folder.read();
+  } catch (const Error& error) {
+    throw damaged_run(folder.path_, error);
   }
+  if (folder.journal().entries().empty()) return std::nullopt;
+  return folder;
+}
+
+void RunFolder::read() {
+  journal_ = std::make_unique<Journal>(path_ / "journal");
+  const std::vector<JournalEntry> entries = journal_->entries();
+  if (entries.empty()) return;
+  facts_ = read_facts_in(path_);
+  for (const JournalEntry& entry : entries) {
+    if (entry.place >= facts_.places.size()) throw damaged(path_ / "journal");
+  }
+}
+
+RunFolder RunFolder::open_damaged(const fs::path& state_folder, const std::string& run_id) {
+  const fs::path runs = runs_of(state_folder);
+  std::optional<FolderLock> lock = lock_folder(runs, runs / run_id, Patience::no);
+  if (!lock) throw damaged(runs / run_id);  // somebody has removed it
+  RunFolder folder(runs / run_id, std::move(*lock));
+  folder.facts_.places = read_places_in(folder.path_).places;
   return folder;
 }
 

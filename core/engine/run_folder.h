@@ -16,8 +16,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/engine/journal.h"
 #include "core/engine/place.h"
 #include "core/engine/request.h"
@@ -32,6 +34,12 @@ struct RunFacts {
   std::vector<Place> places;
 };
 
+// A folder that is not as it was written. What its run left half done is known to the targets alone.
+class DamagedRun : public base::Error {
+ public:
+  explicit DamagedRun(base::Error error) : Error(std::move(error)) {}
+};
+
 // Whether a lock that somebody holds may be waited for, about a second.
 enum class Patience { no, yes };
 
@@ -40,10 +48,13 @@ class RunFolder {
   // For a run that begins, and locked. Throws Error(io).
   static RunFolder create(const std::filesystem::path& state_folder, const std::string& run_id);
   // Of a run that ended early, locked from now on; nothing when there is none, or it ended before its first
-  // step (what is there of it goes). Throws Error(locked) for a run that is alive and Error(io) for a folder
-  // that is damaged.
+  // step (what is there of it goes). Throws Error(locked) for a run that is alive, and DamagedRun, which says
+  // what can be done.
   static std::optional<RunFolder> open(const std::filesystem::path& state_folder, const std::string& run_id,
                                        Patience patience);
+  // Of a damaged one: only to see which places it was about, and to remove it. Throws Error(locked), and
+  // Error(io) when not even the places can be read.
+  static RunFolder open_damaged(const std::filesystem::path& state_folder, const std::string& run_id);
   // Every run that has a folder, oldest first.
   static std::vector<std::string> all(const std::filesystem::path& state_folder);
   // Of any run, also one that is alive. Throws Error(io).
@@ -69,6 +80,7 @@ class RunFolder {
 
  private:
   RunFolder(std::filesystem::path path, source::FolderLock lock);
+  void read();
 
   std::filesystem::path path_;
   std::optional<source::FolderLock> lock_;

@@ -33,6 +33,9 @@ class ContextService : public Context {
     if (module_.run().resumes)
       throw base::Error(base::Code::missing, "a resumed run has its composed trees, and no source folder")
           .hint("deploy again instead");
+    if (module_.run().request.action == Action::rollback)
+      throw base::Error(base::Code::missing,
+                        "a rollback takes what is on the target, and has no source folder");
     return module_.module_run().checkout.tree.string();
   }
   bool forced() const override { return module_.module_run().forced; }
@@ -47,13 +50,17 @@ class ContextService : public Context {
   LiveModule& module_;
 };
 
+std::string absolute(const LiveModule& module, const std::string& path) {
+  return path.starts_with('/') ? path : module.destpath() + "/" + path;
+}
+
 // A program of a handler's, which has as long as a handler. When the handler waits for it, the watchdog comes
 // first; this is for the target, should nobody here be left to end the program.
 protocol::RunRequest program_of(LiveModule& module, const std::vector<std::string>& arguments,
                                 const std::string& directory, Privilege privilege, const std::string& input) {
   protocol::RunRequest request;
   request.arguments = arguments;
-  request.directory = directory;
+  if (!directory.empty()) request.directory = absolute(module, directory);
   request.input = input;
   const auto limit = std::chrono::ceil<std::chrono::seconds>(module.run().project.handler_timeout);
   request.deadline_seconds = static_cast<std::uint32_t>(limit.count());
@@ -75,9 +82,7 @@ class TargetService : public Target {
     return work(target);
   }
 
-  std::string absolute(const std::string& path) const {
-    return path.starts_with('/') ? path : module_.destpath() + "/" + path;
-  }
+  std::string absolute(const std::string& path) const { return engine::absolute(module_, path); }
 
   // A path that is about to be changed: when it lies in the tree of this deploy, that has to be there first.
   std::string changed(const std::string& path) {
@@ -91,8 +96,7 @@ class TargetService : public Target {
 
   RunResult try_run(const std::vector<std::string>& arguments, const std::string& directory,
                     Privilege privilege, const std::string& input) override {
-    const protocol::RunRequest request =
-        program_of(module_, arguments, directory.empty() ? "" : absolute(directory), privilege, input);
+    const protocol::RunRequest request = program_of(module_, arguments, directory, privilege, input);
     const protocol::RunResult result =
         waiting([&](endpoint::Endpoint& target) { return target.run(request); });
     return {result.status, result.output, result.errors};

@@ -12,7 +12,7 @@ class RunFolder;
 // For the run of the request. Stages are discarded, live but uncommitted releases reverted; from the first
 // commit on, which decides for all, live ones are committed. nothing_activated, rolled_back,
 // some_hosts_failed or rollback_failed; internal when there is nothing to settle. Throws Error(locked) and
-// Error(io).
+// DamagedRun.
 base::ExitCode settle(Run& run);
 
 // The same for a run that goes on: stages stay. False when something could not be settled, which is told.

@@ -73,7 +73,7 @@ void take_back(Walk& walk, Deployment& one) {
 
 // Services that follow the live release are told that it is an older one again.
 void undo_live(Walk& walk, Deployment& one) {
-  tell_failed(walk, one, Phase::activate);
+  tell_failed(walk, one, walk.run.request.action == Action::rollback ? Phase::rollback : Phase::activate);
   take_back(walk, one);
   tell_handlers(walk, one, SIG_ROLLBACK,
                 {Phase::rollback, reason_of(one), one.release_id, one.before.current});

@@ -49,7 +49,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DriftFound, module, host, kind, path, what)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Checked, host, module, subject, verdict, text, fix)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Failure, host, module, code, text)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Question, id, kind, text)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunFinished, exit_code, cause, seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RunFinished, exit_code, cause, seconds, log, resume)
 
 namespace {
 

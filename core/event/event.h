@@ -207,6 +207,8 @@ struct RunFinished {
   int exit_code = 0;
   std::string cause;  // "" when all is well, else the first failure's text
   double seconds = 0;
+  std::string log;     // where the run's log is, "" for none
+  std::string resume;  // the command that goes on with the run, "" when there is nothing to go on with
 };
 
 using Event = std::variant<RunStarted, ModulePinned, HostConnected, Planned, SignalStarted, SignalFired,

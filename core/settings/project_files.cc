@@ -22,15 +22,10 @@ using base::Location;
 
 constexpr std::string_view plugin_prefix = "plugin:";
 
-fs::path find_project_folder(const fs::path& start) {
-  const fs::path begin = fs::absolute(start).lexically_normal();
-  for (fs::path folder = begin;; folder = folder.parent_path()) {
-    std::error_code ignored;
-    if (fs::is_regular_file(folder / "project.ini", ignored))
-      return folder.has_filename() ? folder : folder.parent_path();
-    if (folder == folder.parent_path()) break;
-  }
-  throw Error(Code::missing, fmt::format("{}: no project.ini here or in a folder above", begin.string()))
+fs::path require_project_folder(const fs::path& start) {
+  if (const std::optional<fs::path> folder = find_project_folder(start)) return *folder;
+  throw Error(Code::missing, fmt::format("{}: no project.ini here or in a folder above",
+                                         fs::absolute(start).lexically_normal().string()))
       .hint("porter-admin create-project NAME");
 }
 
@@ -51,7 +46,7 @@ std::vector<fs::path> read_folders(const IniFile& file, const std::string& optio
 class FilesReader {
  public:
   FilesReader(const fs::path& start, const base::World& world) : world_(world) {
-    files_.folder = find_project_folder(start);
+    files_.folder = require_project_folder(start);
     try {
       files_.home = world.home();
     } catch (const Error&) {
@@ -221,6 +216,16 @@ class FilesReader {
 };
 
 }  // namespace
+
+std::optional<fs::path> find_project_folder(const fs::path& start) {
+  const fs::path begin = fs::absolute(start).lexically_normal();
+  for (fs::path folder = begin;; folder = folder.parent_path()) {
+    std::error_code ignored;
+    if (fs::is_regular_file(folder / "project.ini", ignored))
+      return folder.has_filename() ? folder : folder.parent_path();
+    if (folder == folder.parent_path()) return std::nullopt;
+  }
+}
 
 ProjectFiles read_project_files(const fs::path& start, const base::World& world) {
   return FilesReader(start, world).read();

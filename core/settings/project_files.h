@@ -4,6 +4,7 @@
 // thrown, so that make_project() can report all of them together. Runs no code of the project.
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ struct ProjectFiles {
   std::vector<base::Error> problems;
 };
 
+// The folder of project.ini: `start` or one above.
+std::optional<std::filesystem::path> find_project_folder(const std::filesystem::path& start);
 // Looks for project.ini in `start` and its parents. Throws base::Error(missing) when there is none. Site
 // defaults are read from /etc/porter/porter.ini ($PORTER_SITE_CONFIG instead, when set), the user's from
 // World::config_folder().

@@ -37,6 +37,7 @@ class FakeHosts {
     // By release, "" for the live one: what differs from its seal.
     std::map<std::string, std::vector<protocol::Difference>> differences;
     std::vector<protocol::HistoryRecord> history;
+    std::vector<std::string> undo_folders;    // that programs of add_undo() begin in
     std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
@@ -248,8 +249,9 @@ class FakeEndpoint final : public endpoint::Endpoint {
     take("install", path);
   }
   void place_files(const std::string& path, const std::string&) override { take("place", path); }
-  void add_undo(const std::string& path, const std::string&, const protocol::RunRequest&) override {
+  void add_undo(const std::string& path, const std::string&, const protocol::RunRequest& request) override {
     take("add_undo", path);
+    change(path, [&](FakeHosts::Site& site) { site.undo_folders.push_back(request.directory); });
   }
   void mark(const std::string& path, const std::string& release, protocol::Mark mark,
             const std::string& reason) override {

@@ -1,7 +1,7 @@
 #pragma once
 // The services a Module offers, by versioned id. A service's table of virtual functions never changes; what
 // is new gets a new id. Every call may be made from the handler's thread only; calls that wait for the target
-// throw std::runtime_error on a failure, at the step's deadline and when the run is being stopped.
+// throw a std::exception on a failure, at the step's deadline and when the run is being stopped.
 
 #include <cstdint>
 #include <map>
@@ -27,7 +27,8 @@ class Context {
   virtual std::string run_id() const = 0;
   virtual std::string release_id() const = 0;
   virtual std::string layout() const = 0;  // "releases" or "inplace"
-  // The private checkout on this machine, while SIG_SOURCE_PREPARE runs and after; absolute.
+  // The private checkout on this machine, while SIG_SOURCE_PREPARE runs and after; absolute. Only a deploy
+  // has one: in a rollback, and in a deploy that `resume` goes on with, this throws.
   virtual std::string source_directory() const = 0;
   virtual bool forced() const = 0;  // --force names this module
   // Seconds since the epoch when this run started, with microseconds.
@@ -48,7 +49,7 @@ enum class Privilege {
 };
 
 // The target of this deploy. Programs are argument lists; no shell reads them. Paths are absolute, or
-// relative to destpath().
+// relative to destpath(); without a directory a program begins in the agent's own.
 class Target {
  public:
   static constexpr std::string_view kId = "porter.Target/1";
@@ -88,7 +89,8 @@ class Target {
 
 // What a deploy leaves outside of its tree, and how that is taken back. All of it is noted on the target's
 // disk before it is done, so it is taken back also when the process that said so is gone: by a failure, by
-// the next deploy of the site, by `resume`; without the plugin. Only for signals of a host.
+// the next deploy of the site, by `resume`; without the plugin. Only for signals of a host. A program and its
+// directory are given as to Target.
 class Undo {
  public:
   static constexpr std::string_view kId = "porter.Undo/1";

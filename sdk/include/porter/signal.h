@@ -47,7 +47,7 @@ inline constexpr Signal SIG_DEPLOY_FINISH{0x21, "SIG_DEPLOY_FINISH"};  // host: 
 inline constexpr Signal SIG_DEPLOY_FAILED{0x26, "SIG_DEPLOY_FAILED"};  // host: before the undo
 inline constexpr Signal SIG_ROLLBACK{
     0x27,
-    "SIG_ROLLBACK"};  // host: an older release is live again: after `rollback`, or a failed deploy's undo
+    "SIG_ROLLBACK"};  // host: `to` is live instead of `from`: after `rollback`, or the undo of what failed
 
 // What a signal carries: names and text. porter's keyword arguments.
 using Payload = std::map<std::string, std::string>;
@@ -56,7 +56,7 @@ using Payload = std::map<std::string, std::string>;
 enum class Phase {
   stage,     // the new release is being made; nothing is live
   activate,  // a new release becomes live
-  rollback,  // an older one becomes live
+  rollback,  // an older one becomes live, or with SIG_ROLLBACK the one that was live before
 };
 
 // The payload of SIG_PRE_ACTIVATE, SIG_ACTIVATE, SIG_POST_ACTIVATE, SIG_HEALTH_CHECK, SIG_DEPLOY_FINISH,
@@ -64,8 +64,8 @@ enum class Phase {
 struct SignalContext {
   Phase phase = Phase::stage;
   std::string error;  // of SIG_DEPLOY_FAILED, and of a SIG_ROLLBACK that follows it; else ""
-  std::string from;   // release id that was live before, "" for none
-  std::string to;     // release id that becomes, or became, live
+  std::string from;   // release id that was live before; "" for none
+  std::string to;     // that becomes, or became, live; "" when a first deploy was taken back: nothing is
 };
 
 inline Payload to_payload(const SignalContext& context) {

@@ -190,3 +190,11 @@ TEST_CASE("a plugin whose argument is one of deploy's own is refused by name", "
     CHECK(error.message().find("--yes") != std::string::npos);
   }
 }
+
+TEST_CASE("a lock is waited for at least as long as was asked, and never without an end", "[arguments]") {
+  const auto [text, seconds] = GENERATE(table<std::string, std::uint32_t>(
+      {{"500ms", 1}, {"1500ms", 2}, {"2s", 2}, {"30", 30}, {"5m", 300}, {"0", 0}, {"365d", 31536000}}));
+  CHECK(parse({"deploy", "--lock-wait", text}).request.lock_wait_seconds == seconds);
+  for (const char* refused : {"366d", "100000d", "soon", "99999999999999999999s"})
+    CHECK(refusal({"deploy", "--lock-wait", refused}).message().find("at most 365d") != std::string::npos);
+}

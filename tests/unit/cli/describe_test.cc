@@ -69,7 +69,7 @@ TEST_CASE("every event has its words, and only where somebody wants them", "[des
        "web on a: error[P212] x\nhint: y\\x07", "web on a: error[P212] x\nhint: y\\x07"},
       {event::Failure{"", "", 100, "e"}, "e", "e", "e"},
       {event::Question{1, event::QuestionKind::confirm, "Really?"}, none, none, none},
-      {event::RunFinished{6, "cause", 1}, none, none, none},
+      {event::RunFinished{6, "cause", 1, "", ""}, none, none, none},
   };
   for (const Expected& each : all) {
     INFO(event::name_of(each.event));

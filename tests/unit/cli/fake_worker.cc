@@ -51,7 +51,7 @@ void obey(event::Channel& channel, const std::string& word) {
   if (verb == "stop") await_stop(channel);
   if (verb == "child" && ::fork() == 0) wait();
   if (verb == "close") ::close(channel.descriptor());
-  if (verb == "finish") tell(channel, event::RunFinished{number, "", 1});
+  if (verb == "finish") tell(channel, event::RunFinished{number, "", 1, "", ""});
   if (verb == "exit") ::_exit(number);
   if (verb == "signal") ::raise(number);
   if (verb == "wait") wait();

@@ -38,7 +38,7 @@ TEST_CASE("a log holds every event at full detail, but no progress", "[log_file]
   cli::LogFile log(here.world, "run1");
   log.handle(event::Talk{event::Level::debug, "", "", "", "a detail"});
   log.handle(event::Progress{"m", "h", "sending", 1, 2});
-  log.handle(event::RunFinished{5, "the cause", 1});
+  log.handle(event::RunFinished{5, "the cause", 1, "", ""});
   const std::string text = base::read_file(log.path());
   CHECK(text.find("Z a detail\n") != std::string::npos);
   CHECK(text.find("\"cause\":\"the cause\"") != std::string::npos);

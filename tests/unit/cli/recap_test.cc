@@ -18,7 +18,7 @@ std::string after(Action action, const std::vector<event::Event>& events, int co
   cli::Recap recap(action);
   for (const event::Event& each : events)
     recap.handle(each);
-  return recap.text({code, "", 1.5}, "");
+  return recap.text({code, "", 1.5, "", ""});
 }
 
 event::Planned planned(const char* host, bool unchanged) {
@@ -62,5 +62,5 @@ TEST_CASE("a run that came to nothing says so, and what state it leaves", "[reca
 
 TEST_CASE("the log is named when there is one", "[recap]") {
   const cli::Recap recap(Action::deploy);
-  CHECK(recap.text({0, "", 0.25}, "/var/log/x").ends_with("\nlog: /var/log/x"));
+  CHECK(recap.text({0, "", 0.25, "/var/log/x", ""}).ends_with("\nlog: /var/log/x"));
 }

@@ -53,6 +53,7 @@ struct Supervised {
     return static_cast<int>(
         cli::supervise(here.world, request, view, cli::Detail::normal, PORTER_FAKE_WORKER));
   }
+  std::filesystem::path run_folder() const { return here.world.state_folder() / "runs" / request.run_id; }
   event::RunFinished end() const { return view.of<event::RunFinished>().at(0); }
   // Something that the run left half done.
   void leave_open(engine::Step step = engine::Step::activating) {
@@ -177,13 +178,26 @@ TEST_CASE("a settler after a crash warns once before it is left", "[supervisor][
   CHECK(patient.run("exit:0|talk:settling finish:6") == 6);
 }
 
-TEST_CASE("a run that left something to go on with says the command", "[supervisor]") {
+TEST_CASE("the last event has the log and the command that goes on, as people read them", "[supervisor]") {
   Supervised run;
   const std::string command = "porter-admin resume " + run.request.run_id;
-  run.run("finish:5|");
-  CHECK_THAT(run.here.err.str(), !Contains(command));
-  base::make_folders(run.here.world.state_folder() / "runs" / run.request.run_id);
-  std::filesystem::remove_all(run.here.world.state_folder() / "logs");
-  run.run("finish:5|");
-  CHECK_THAT(run.here.err.str(), Contains(command + "\n"));
+  SECTION("nothing to go on with") {
+    run.run("finish:5|");
+    CHECK(run.end().resume.empty());
+    CHECK_THAT(run.here.err.str(), !Contains("resume"));
+  }
+  SECTION("something to go on with") {
+    run.leave_open(engine::Step::staging);
+    run.run("finish:5|");
+    CHECK(run.end().resume == command);
+    CHECK_THAT(run.here.err.str(), Contains(command + "\n"));
+  }
+  SECTION("something that nobody can go on with") {
+    run.leave_open();
+    base::write_file(run.run_folder() / "journal", "nonsense\n");
+    run.run("finish:7|");
+    CHECK(run.end().resume.empty());
+  }
+  CHECK(std::filesystem::exists(run.end().log));
+  CHECK_THAT(run.here.err.str(), Contains("log: " + run.end().log));
 }

@@ -146,7 +146,7 @@ TEST_CASE("--json gives every event as one line, and failures to people, too", "
   here.world.err_is_terminal = true;
   const auto view = cli::make_view(here.world, Format::json, Detail::normal);
   const std::vector<event::Event> all = {event::Progress{"m", "a", "sending", 1, 2}, kWarning, kFailure,
-                                         event::Output{"two\nlines"}, event::RunFinished{5, "no", 1}};
+                                         event::Output{"two\nlines"}, event::RunFinished{5, "no", 1, "", ""}};
   for (const event::Event& each : all)
     view->handle(each);
   const auto lines = base::split(base::trim(here.out.str()), '\n');

@@ -111,3 +111,15 @@ TEST_CASE("drift is a warning in releases, and stops a deploy in place unless it
   CHECK(run.live("one", "/srv/lib") != old);
   CHECK(warnings(run) == Names{"1 changed and 0 missing since the last deploy: "});
 }
+
+TEST_CASE("a confirmation counts a host once, however many users are logged in there") {
+  EngineFixture run;
+  run.write("project.ini",
+            "[project]\nname = Shop\ndepends = root\n"
+            "[hosts]\none = ann@one.example.org\ntwo = ann@two.example.org\n"
+            "[config:testing]\nhosts = one, two\nconfirm = yes\n");
+  run.write("lib/lib.ini", "[module]\npath = /srv/lib\nbecome = www\n[plugin:tests.handlers]\n");
+  run.request.interactive = true;
+  CHECK(run.deploy() == ExitCode::usage);
+  CHECK(run.asked() == Names{"deploy to testing (2 hosts)? [y/N] "});
+}

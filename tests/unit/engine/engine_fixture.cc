@@ -177,6 +177,10 @@ std::vector<JournalEntry> EngineFixture::unsettled() const {
   return open_steps(Journal::read(run_folder() / "journal"));
 }
 
+void EngineFixture::move_project(const std::string& from, const std::string& to) {
+  std::filesystem::rename(folder_.path() / from, folder_.path() / to);
+}
+
 bool EngineFixture::has_folder() const {
   return std::filesystem::exists(run_folder());
 }

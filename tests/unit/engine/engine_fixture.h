@@ -49,7 +49,11 @@ class Events : public event::Sink {
 
 class Nobody : public event::Asker {
  public:
-  std::optional<base::Secret> ask(event::QuestionKind, const std::string&) override { return std::nullopt; }
+  std::optional<base::Secret> ask(event::QuestionKind, const std::string& question) override {
+    asked.push_back(question);
+    return std::nullopt;
+  }
+  Names asked;
 };
 
 // Two modules, root (which depends on lib) and lib, on the hosts one and two.
@@ -83,6 +87,10 @@ class EngineFixture {
   std::vector<JournalEntry> unsettled() const;
   bool has_folder() const;
   std::filesystem::path run_folder() const;
+  // What somebody was asked, who never answers.
+  const Names& asked() const { return nobody_.asked; }
+  // What the user does to the project's folder.
+  void move_project(const std::string& from, const std::string& to);
   // Release ids that are live, "" for none.
   std::string live(const std::string& host, const std::string& site) {
     return hosts.site(host, site).current;

@@ -1,6 +1,7 @@
 // The walk of a deploy that goes wrong: what is put back, what is told, what stays in the journal.
 
 #include <algorithm>
+#include <set>
 
 #include "tests/unit/engine/engine_fixture.h"
 
@@ -163,6 +164,22 @@ TEST_CASE("a handler that fails after the way back is heard, and the release is 
   for (const auto& talk : run.events.of<event::Talk>())
     heard += talk.text.find("no restart") != std::string::npos ? 1 : 0;
   CHECK(heard == 2);
+}
+
+TEST_CASE("after a first deploy that failed nothing is live, and SIG_ROLLBACK says so") {
+  EngineFixture run;
+  std::mutex mutex;
+  std::set<std::string> to;
+  run.plug([&](Module& module) {
+    module.push_signal_handler(SIG_ROLLBACK, [&](Module&, const Payload& payload) {
+      const std::lock_guard lock(mutex);
+      to.insert(payload.at("to"));
+    });
+  });
+  run.hosts.fail("two activate /srv/lib", kBroken);
+  CHECK(run.deploy() == ExitCode::rolled_back);
+  CHECK(to == std::set<std::string>{""});
+  CHECK(run.live("one", "/srv/lib").empty());
 }
 
 TEST_CASE("a connection that broke in the activation is made anew for the undo") {

@@ -144,6 +144,8 @@ TEST_CASE("an index that was cut short tells of what it still holds") {
     base::write_file(at.run() / "content/index", index.substr(0, length));
     const std::string name = at.kept().keep_tree(at.tree);
     CHECK(at.content(at.kept().load(name, at.source().string()), "page.html") == "hello\n");
+    at.keep("page.html");
+    CHECK(at.kept_bytes("page.html") == "hello\n");
   }
 }
 

@@ -325,3 +325,16 @@ TEST_CASE("handlers of a resumed run are told that there is no source folder") {
   CHECK(run.resume() == ExitCode::rolled_back);
   CHECK(mentions(run, "no source folder"));
 }
+
+TEST_CASE("a project that was moved since is looked for where the run began") {
+  Interrupted run;
+  run.deploy_killed_at("two stage /srv/root");
+  run.move_project("shop", "elsewhere");
+  CHECK(run.resume() == ExitCode::usage);
+  CHECK(mentions(run, "the run began here"));
+  CHECK(mentions(run, "move the project back there"));
+  CHECK_FALSE(mentions(run, "create-project"));
+  CHECK(run.has_folder());
+  run.move_project("elsewhere", "shop");
+  CHECK(run.resume() == ExitCode::ok);
+}

@@ -139,6 +139,40 @@ TEST_CASE("a rollback hears its own signal at the end, with the releases it is a
                        "root " + run.second + " " + run.first});
 }
 
+TEST_CASE("handlers of a rollback that fails hear that it was one, and which release stays") {
+  Two run;
+  std::mutex mutex;
+  Names heard;
+  run.plug([&](Module& module) {
+    if (module.service<Context>().host() != "one" || module.service<Context>().module() != "lib") return;
+    for (const Signal& signal : {SIG_DEPLOY_FAILED, SIG_ROLLBACK}) {
+      module.push_signal_handler(signal,
+                                 [&, signal](Module&, const Payload& payload) {
+                                   const std::lock_guard lock(mutex);
+                                   heard.push_back(std::string(signal.name()) + " " + payload.at("phase") +
+                                                   " to " + payload.at("to"));
+                                 },
+                                 {});
+    }
+  });
+  const std::string newer = run.live("one", "/srv/lib");
+  const std::string older = run.hosts.site("one", "/srv/lib").sealed.begin()->first;
+  run.hosts.fail("two activate /srv/lib", Error(Code::io, "the disk is broken"));
+  CHECK(run.rollback() == ExitCode::rolled_back);
+  CHECK(heard == Names{"SIG_DEPLOY_FAILED rollback to " + older, "SIG_ROLLBACK rollback to " + newer});
+}
+
+TEST_CASE("handlers of a rollback are told that there is no source folder") {
+  Two run;
+  run.plug([](Module& module) {
+    module.push_signal_handler(SIG_PRE_ACTIVATE,
+                               [](Module& here) { here.service<Context>().source_directory(); });
+  });
+  CHECK(run.rollback() == ExitCode::rolled_back);
+  CHECK_THAT(run.failure(), Catch::Matchers::Contains("no source folder"));
+  CHECK(run.everywhere(run.second_run));
+}
+
 TEST_CASE("a handler that writes before the switch of a rollback stages nothing") {
   Two run;
   run.plug([](Module& module) {

@@ -217,7 +217,39 @@ TEST_CASE("unfinished runs are listed with what they were and what became of the
   CHECK(runs[2].state == "half activated");
   CHECK(runs[3].state.starts_with("damaged"));
   CHECK(runs[3].state.find("0004/places") != std::string::npos);
+  CHECK(runs[3].state.find("then remove " + (state.folder.path() / "runs/20261121T070000Z-0004").string()) !=
+        std::string::npos);
   CHECK(runs[4].state == "running");
+}
+
+TEST_CASE("a run that still keeps its source is running, not damaged") {
+  const State state;
+  const RunFolder alive = RunFolder::create(state.folder.path(), kRun);
+  const std::vector<UnfinishedRun> runs = unfinished_runs(state.folder.path());
+  REQUIRE(runs.size() == 1);
+  CHECK(runs[0].id == kRun);
+  CHECK(runs[0].state == "running");
+}
+
+TEST_CASE("a run that is live in one place and was put back in another was not just put back") {
+  const State state;
+  RunFolder run = RunFolder::create(state.folder.path(), kRun);
+  run.write(facts());
+  run.record(0, Step::done);
+  run.record(1, Step::undone);
+  { const RunFolder dead = std::move(run); }
+  CHECK(unfinished_runs(state.folder.path()).at(0).state == "partly committed");
+}
+
+TEST_CASE("a rollback is listed as one") {
+  const State state;
+  RunFacts back = facts();
+  back.request.action = Action::rollback;
+  back.request.to_release = "20261120T070509Z-1a2b3c4d-1f2d";
+  RunFolder run = RunFolder::create(state.folder.path(), kRun);
+  run.write(back);
+  CHECK(unfinished_runs(state.folder.path()).at(0).command ==
+        "rollback lib --config testing --to 20261120T070509Z-1a2b3c4d-1f2d");
 }
 
 TEST_CASE("a dead run is forgotten when all its places are covered, and never one that is alive") {
@@ -237,6 +269,26 @@ TEST_CASE("a dead run is forgotten when all its places are covered, and never on
   CHECK(state.exists());
   forget_covered_runs(state.folder.path(), both);
   CHECK_FALSE(state.exists());
+}
+
+TEST_CASE("a damaged run is forgotten likewise, when its places can still be read") {
+  const State state;
+  state.leave(Step::activating);
+  const std::vector<Place> both = {place_on("one"), place_on("two")};
+  const auto file = GENERATE(as<std::string>(), "journal", "request", "places");
+  base::write_file(state.at(file), "nonsense\n");
+  const std::string told = unfinished_runs(state.folder.path()).at(0).state;
+  forget_covered_runs(state.folder.path(), {place_on("one")});
+  CHECK(state.exists());
+  {
+    const source::FolderLock alive = *source::FolderLock::attempt(state.at("journal"));
+    forget_covered_runs(state.folder.path(), both);
+    CHECK(state.exists());
+  }
+  forget_covered_runs(state.folder.path(), both);
+  const bool readable = file != "places";
+  CHECK(state.exists() == !readable);
+  CHECK((told.find("this run is forgotten then") != std::string::npos) == readable);
 }
 
 TEST_CASE("the oldest unfinished runs go first, and none that is alive, damaged or not settled") {

@@ -235,6 +235,24 @@ TEST_CASE("a replaced SIG_SOURCE_SEND sends in the place of porter-admin") {
     CHECK(end.files_whole == 0);
 }
 
+TEST_CASE("the folder of a program that undoes is relative to destpath(), as that of any program") {
+  EngineFixture fixture;
+  fixture.request.modules = {"lib"};
+  const auto [given, begins] = GENERATE(table<std::string, std::string>(
+      {{"bin", "/srv/lib/releases/ID/bin"}, {"/opt/app", "/opt/app"}, {"", ""}}));
+  fixture.plug([folder = given](Module& module) {
+    if (module.service<Context>().host().empty()) return;
+    module.push_signal_handler(SIG_PRE_ACTIVATE, [folder](Module& here) {
+      here.service<Undo>().on_undo({"./stop"}, folder, Privilege::user, "");
+    });
+  });
+  CHECK(fixture.deploy() == ExitCode::ok);
+  std::string expected = begins;
+  if (const std::size_t at = expected.find("ID"); at != std::string::npos)
+    expected.replace(at, 2, fixture.live("one", "/srv/lib"));
+  CHECK(fixture.hosts.site("one", "/srv/lib").undo_folders == Names{expected});
+}
+
 TEST_CASE("who replaces SIG_DEPLOY and does not run the default has done everything itself") {
   EngineFixture fixture;
   int called = 0;

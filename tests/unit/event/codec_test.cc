@@ -36,7 +36,7 @@ TEST_CASE("every kind of event survives the way through JSON", "[event]") {
       event::Checked{"a", "m", "disk", "problem", "full", "free some"},
       event::Failure{"a", "m", 212, "error[P212] …"},
       event::Question{7, event::QuestionKind::secret, "Password: "},
-      event::RunFinished{6, "cause", 1.5},
+      event::RunFinished{6, "cause", 1.5, "/log", "porter-admin resume 1"},
   };
   REQUIRE(all.size() == std::variant_size_v<Event>);
   for (const Event& event : all) {
