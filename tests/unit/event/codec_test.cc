@@ -66,7 +66,8 @@ TEST_CASE("a number beyond its field is refused, not converted", "[event]") {
     return R"({"event":"question","id":)" + id + R"(,"kind":"confirm","text":""})";
   };
   const auto finished = [](const std::string& code) {
-    return R"({"event":"run_finished","exit_code":)" + code + R"(,"cause":"","seconds":1})";
+    return R"({"event":"run_finished","exit_code":)" + code +
+           R"(,"cause":"","seconds":1,"log":"","resume":""})";
   };
   CHECK_NOTHROW(event::decode(question("18446744073709551615")));
   CHECK_NOTHROW(event::decode(finished("-1")));
