@@ -18,6 +18,8 @@ class Recap : public event::Sink {
   void handle(const event::Event& event) noexcept override;
   // One or two lines without a newline at the end; "" when there is nothing to add to what was told.
   std::string text(const event::RunFinished& end) const;
+  // Whether some module was told to be deployed.
+  bool has_deployed() const { return outcomes_.contains(event::name_of(event::Outcome::deployed)); }
 
  private:
   std::string done(int exit_code) const;

@@ -75,7 +75,10 @@ class Supervision {
     const std::string cause = tell_crash(worker);
     event::RunFinished end = wish_ == Wish::leave ? leave() : settle();
     if (end.cause.empty()) end.cause = cause;
-    const auto code = static_cast<ExitCode>(end.exit_code);
+    auto code = static_cast<ExitCode>(end.exit_code);
+    // A deploy that has come to its end has left nothing to settle either: it died closing its connections.
+    if (code == ExitCode::internal && recap_.has_deployed()) code = ExitCode::some_hosts_failed;
+    end.exit_code = static_cast<int>(code);
     if (interrupted && is_as_before(code)) {
       end.exit_code = static_cast<int>(ExitCode::interrupted);
     } else if (code == ExitCode::internal && !worker.culprits().none()) {

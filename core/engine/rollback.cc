@@ -203,8 +203,9 @@ class Rollback {
       decide(walk_, *module);
     for (const auto& module : walk_.fleet.modules)
       commit(walk_, *module, {"rollback", run_.request.config, run_.request.message}, SIG_ROLLBACK);
+    const ExitCode code = end();
     let_go();
-    return end();
+    return code;
   }
 
   // There is no resume of a rollback: its folder is for a settler alone.

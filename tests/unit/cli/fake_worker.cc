@@ -47,6 +47,7 @@ void obey(event::Channel& channel, const std::string& word) {
     tell(channel, event::SignalStarted{"SIG_ACTIVATE", "web", "one", rest, "plugin " + rest + " 1.0"});
   if (verb == "fired") tell(channel, event::SignalFired{"SIG_ACTIVATE", "web", "one", rest, 0.1});
   if (verb == "failure") tell(channel, event::Failure{"one", "web", 501, rest});
+  if (verb == "deployed") tell(channel, event::ModuleFinished());
   if (verb == "talk") tell(channel, event::Talk{event::Level::info, "", "", "", rest});
   if (verb == "stop") await_stop(channel);
   if (verb == "child" && ::fork() == 0) wait();

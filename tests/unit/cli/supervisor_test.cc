@@ -106,6 +106,15 @@ TEST_CASE("a death before anything was staged is an internal mistake, or a plugi
   CHECK(theirs.run("started:acme.audit exit:0|finish:1") == 5);
 }
 
+TEST_CASE("a death behind the end of a deploy does not take it back", "[supervisor]") {
+  const std::string how = GENERATE("started:acme.audit exit:0", "signal:11");
+  Supervised run;
+  CHECK(run.run("deployed " + how + "|finish:1") == 4);
+  Supervised stopped;
+  stopped.view.press_at = {"ready", "stopping"};
+  CHECK(stopped.run("deployed talk:ready wait|finish:1") == 4);
+}
+
 TEST_CASE("a handler that was ended for its time is told once, as the cause", "[supervisor]") {
   Supervised run;
   CHECK(run.run("started:a failure:too-long exit:" + std::to_string(engine::kHandlerOverdue) + "|finish:6") ==

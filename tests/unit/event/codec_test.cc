@@ -47,6 +47,13 @@ TEST_CASE("every kind of event survives the way through JSON", "[event]") {
   }
 }
 
+TEST_CASE("the end of a run says where its log is and how to go on", "[event]") {
+  const auto end = std::get<event::RunFinished>(
+      event::decode(text_of(event::RunFinished{5, "cause", 1, "/logs/run", "porter-admin resume run"})));
+  CHECK(end.log == "/logs/run");
+  CHECK(end.resume == "porter-admin resume run");
+}
+
 TEST_CASE("what is no event is refused", "[event]") {
   CHECK_THROWS_AS(event::decode("{}"), base::Error);
   CHECK_THROWS_AS(event::decode("{\"event\":\"no_such\"}"), base::Error);
