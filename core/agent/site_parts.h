@@ -66,8 +66,11 @@ std::string name_of(const Holder& holder);
 
 // Of an activation whose run ended without a word, or of one that is committed.
 HistoryRecord record_of(const SiteFolders& site, const Journal& journal, const Holder& self);
-// Appends a line, durably, unless the last one says the same of the same release.
+// Appends a line, durably, unless the last one says the same of the same release, or an activation is told
+// already: by a run that was killed before its journal said so, perhaps as another action.
 void append_history(const SiteFolders& site, const HistoryRecord& record);
 std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit);
+// The history less what was taken back, each activation once: over the one before it.
+std::vector<HistoryRecord> activations(const Beneath& porter);
 
 }  // namespace porter::agent
