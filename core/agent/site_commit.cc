@@ -104,6 +104,7 @@ void keep_live(const SiteFolders& site, const Holder& self) {
     record.message = "kept: its own run ended early";
     append_history(site, record);
     set_kept(site, {live, journal->run_id});
+    clear_bad(site, live);
     journal->state = JournalState::committed;
     site.write_journal(*journal);
   }

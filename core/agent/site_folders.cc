@@ -224,6 +224,8 @@ void remove_tree_of(const SiteFolders& site, const std::string& id) {
 
 void SiteFolders::remove_release(const std::string& id) const {
   if (!porter.exists(seal_path(id)) && !marked(id)) return;
+  if (live() == id)
+    throw Error(Code::refused, fmt::format("{}: release {} is live, and is not removed", root.label(), id));
   mark(id);
   reach("remove: marked");
   remove_tree_of(*this, id);

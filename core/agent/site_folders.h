@@ -88,7 +88,7 @@ struct SiteFolders {
   std::vector<std::string> marks() const;
 
   // A sealed or marked release with all that belongs to it; others are left alone. Killed at any point, the
-  // next call (or Site::prepare) ends it.
+  // next call (or Site::prepare) ends it. Throws Error(refused) for the live one.
   void remove_release(const std::string& id) const;
   // Of a release that is being made again: all but its mark and what it does outside of its tree.
   void clear_stage(const std::string& id) const;

@@ -1,6 +1,7 @@
 #pragma once
 // Inside of Site: what its parts share.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,9 @@ std::vector<std::string> finish_revert(const SiteFolders& site, const std::strin
                                        const base::CancelToken& lost);
 // What is live stays good, whatever its run did not get to say, once another is about to be live.
 void keep_live(const SiteFolders& site, const Holder& self);
+
+// Runs `work`, which is less than going back; false when there was no space for it.
+bool if_there_is_room(const std::function<void()>& work);
 
 // "ada@laptop".
 std::string name_of(const Holder& holder);
