@@ -119,7 +119,11 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     throw Error(Code::refused, fmt::format("{}: {} is not live, {} is", parts_->path, id,
                                            site.live().empty() ? "nothing" : site.live()));
   Journal journal = read_journal(site.porter).value_or(Journal{});
-  if (journal.id != id) journal = Journal{id, "", "", "", JournalState::committed};
+  if (journal.id != id) {
+    journal = {};
+    journal.id = id;
+    journal.state = JournalState::committed;
+  }
   if (journal.state == JournalState::begun) {
     HistoryRecord record = record_of(site, journal, parts_->self);
     if (note.action == "rollback") record.action = note.action;
@@ -131,6 +135,7 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     site.write_journal(journal);
   }
   clear_kept(site);
+  remove_old_undo(site);
   note_committed(site, id);
   site.unmark(id);
   CommitResult result;

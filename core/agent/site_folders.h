@@ -28,6 +28,7 @@ struct Journal {
   std::string previous;  // "" when nothing was live
   std::string run_id;
   std::string aside;  // the name that a foreign `current` got, "" when there was none
+  bool back = false;  // layout inplace: `id` was live before `previous`, by whose kept files it is live again
   JournalState state = JournalState::begun;
 };
 

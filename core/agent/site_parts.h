@@ -50,6 +50,8 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
                       const sync::IgnoreRules& generated);
 void revert_release(const SiteFolders& site, const Journal& journal);
 void revert_inplace(const SiteFolders& site, const Journal& journal);
+// After such an activation's way back, of one that was itself a way back: all is as it was before it.
+void give_back(const SiteFolders& site, const Journal& journal);
 // Whether what was live before that activation is still there.
 bool restorable(const SiteFolders& site, const Journal& journal);
 // Whether a release that never was committed is being taken back: that is ended, not given up.

@@ -100,6 +100,10 @@ std::vector<std::string> finish_revert(const SiteFolders& site, const std::strin
     if (journal && was_live) record_revert(site, id, *journal, reason, self);
   };
   const bool told = if_there_is_room(record);
+  if (journal && journal->back) {
+    give_back(site, *journal);
+    return failures;
+  }
   // A release of an earlier deploy stays one.
   if (is_failed(site, id) && site.sealed(id))
     quarantine(site, id);

@@ -67,9 +67,29 @@ TEST_CASE("on a full disk a failed release goes, the old one is live and files o
   CHECK(site.look().current == "r1");
   CHECK(list_folder(disk.path()).at("conf") == "file:0640:" + std::string(9000, 'o'));
   CHECK_FALSE(fs::exists(disk.path() / "site/releases/r2"));
+  CHECK(site.look().leftovers == 0);
+}
+
+TEST_CASE("on a full disk the history learns of a way back once the failed release has made room") {
+  const SmallDisk disk;
+  if (!disk.mounted()) {
+    WARN("skipped: this user may not mount a tmpfs");
+    return;
+  }
+  Site site = Site::open(disk.path() / "site", Layout::releases);
+  REQUIRE_FALSE(site.prepare(options()));
+  deploy(site, "r1", kTree);
+  send(site, "r2", kTree);
+  site.activate("r2", "run2");
+  // The next line needs a block of its own.
+  const fs::path history = disk.path() / "site/.porter/history";
+  const std::string lines = base::read_file(history);
+  base::write_file(history, lines + std::string(4096 - lines.size() % 4096, '\n'));
+  disk.fill_up();
+  site.revert("r2", "health check");
+  CHECK(site.look().current == "r1");
   CHECK(site.history().back().action == "revert");
   CHECK(site.history().back().message == "health check");
-  CHECK(site.look().leftovers == 0);
 }
 
 }  // namespace porter::agent
