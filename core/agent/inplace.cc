@@ -111,11 +111,32 @@ void apply(const SiteFolders& site, const std::string& id, const Operation& op) 
   }
 }
 
+// What came to a name since, and is of another kind than what stood there, is not ours to remove: it stays
+// beside, as <path>.porter-<id>.
+void move_aside(const SiteFolders& site, const std::string& id, const std::string& path) {
+  constexpr std::size_t kLongestName = 200;  // of what is kept of it: with the id it is still a name
+  const std::size_t name = path.rfind('/') + 1;
+  const std::string beside = path.substr(0, name + kLongestName) + ".porter-" + id.substr(0, 40);
+  std::string free = beside;
+  for (int number = 2; site.root.exists(free); ++number)
+    free = fmt::format("{}-{}", beside, number);
+  site.root.rename(path, free);
+  reach("inplace: moved aside");
+}
+
+void make_way(const SiteFolders& site, const std::string& id, const std::string& path, bool for_folder) {
+  const std::optional<struct stat> now = look_if_reachable(site, path);
+  if (now && S_ISDIR(now->st_mode) != for_folder) move_aside(site, id, path);
+}
+
+void bring_back(const SiteFolders& site, const std::string& id, const Operation& op) {
+  if (!site.root.exists(kept(id, op.slot))) return;
+  make_way(site, id, op.path, false);
+  site.root.rename(kept(id, op.slot), op.path);
+}
+
 void undo_put(const SiteFolders& site, const std::string& id, const Operation& op) {
-  if (op.existed) {
-    if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
-    return;
-  }
+  if (op.existed) return bring_back(site, id, op);
   const std::optional<struct stat> now = look_if_reachable(site, op.path);
   // Undoing that was interrupted may have made a folder here again, with the inode that had become free.
   if (now && !S_ISDIR(now->st_mode) && now->st_ino == op.inode) site.root.remove_file(op.path);
@@ -124,10 +145,11 @@ void undo_put(const SiteFolders& site, const std::string& id, const Operation& o
 void undo(const SiteFolders& site, const std::string& id, const Operation& op) {
   switch (op.what) {
     case Operate::remove:
-      if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
+      bring_back(site, id, op);
       break;
     case Operate::remove_folder:
     case Operate::clear_folder:
+      make_way(site, id, op.path, true);
       site.root.make_folders(op.path, 0700);
       break;
     case Operate::folder:

@@ -127,6 +127,30 @@ TEST_CASE("unknown files are removed only when told so, and come back with a rev
   CHECK(list_folder(site.path()) == before);
 }
 
+TEST_CASE(
+    "what came since where another kind of entry stood is moved aside, and nothing stops the way back") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kOld);
+  send(site, "r2", kNew);
+  site.activate("r2", "run2");
+  base::write_file(site.path() + "/other/log", "from the application");
+  base::write_file(site.path() + "/points/log", "from the application");
+  // As `sed -i` does it.
+  base::write_file(site.path() + "/kind.new", "changed by a handler", 0600);
+  fs::rename(site.path() + "/kind.new", site.path() + "/kind");
+  site.revert("r2");
+  CHECK(list_folder(site.path()) ==
+        with(listing_of(kOld), {{"other.porter-r2", "folder:0755"},
+                                {"other.porter-r2/log", "file:0644:from the application"},
+                                {"points.porter-r2", "folder:0755"},
+                                {"points.porter-r2/log", "file:0644:from the application"},
+                                {"kind.porter-r2", "file:0600:changed by a handler"}}));
+  CHECK(site.look().current == "r1");
+  CHECK_FALSE(site.look().drift.any());
+  CHECK(site.look().leftovers == 0);
+}
+
 TEST_CASE("a rollback in place brings back everything, and what ran before when it fails") {
   const TemporaryFolder temporary;
   Site site = prepared(temporary);
