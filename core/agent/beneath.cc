@@ -342,7 +342,7 @@ bool Beneath::remove_file(std::string_view path) const {
 bool Beneath::remove_folder(std::string_view path) const {
   const std::optional<Parent> parent = try_parent_of(path);
   if (!parent) return true;
-  if (::unlinkat(parent->fd, parent->name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (::unlinkat(parent->fd, parent->name.c_str(), AT_REMOVEDIR) == 0 || absent(errno)) return true;
   if (errno == ENOTEMPTY || errno == EEXIST) return false;
   fail(path, errno);
 }

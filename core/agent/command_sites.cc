@@ -117,11 +117,9 @@ protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
   });
 }
 
-protocol::HistoryLines Sites::history(const protocol::AskHistory& ask) {
-  protocol::HistoryLines out;
+std::vector<protocol::HistoryRecord> Sites::history(const protocol::AskHistory& ask) {
   const Site site = Site::open(ask.site, to_layout(ask.layout));
-  out.lines = site.history(std::min<std::uint32_t>(ask.limit, 1000));
-  return out;
+  return site.history(ask.limit);
 }
 
 std::vector<protocol::Difference> Sites::differences(const protocol::DifferenceQuery& query) {

@@ -23,7 +23,7 @@ class Sites {
  public:
   // Changes nothing.
   static protocol::SiteState look(const protocol::SiteQuery& query);
-  static protocol::HistoryLines history(const protocol::AskHistory& ask);
+  static std::vector<protocol::HistoryRecord> history(const protocol::AskHistory& ask);
   static std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query);
 
   // `lost`: the connection's end, which ends undo programs.

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kListLimit = std::size_t{1} << 30U;
 
-std::string staged(const std::string& id, const std::string& slot) {
-  return ".porter/staging/" + id + "/" + slot;
+std::string staged(const std::string& id, const Operation& op) {
+  return (op.again ? ".porter/undo/" + id + "/again/" : ".porter/staging/" + id + "/") + op.slot;
 }
 
 std::string kept(const std::string& id, const std::string& slot) {
@@ -41,6 +41,7 @@ Record to_record(const Operation& op) {
   Record record;
   record.set("op", kNames[static_cast<std::size_t>(op.what)]).set("path", op.path).set("slot", op.slot);
   record.set("inode", std::to_string(op.inode)).set("existed", op.existed ? "1" : "0");
+  if (op.again) record.set("again", "1");
   record.set("mode", std::to_string(op.mode)).set("mtime", std::to_string(op.mtime_ns));
   record.set("timed", op.timed ? "1" : "0");
   record.set("old-mode", std::to_string(op.old_mode)).set("old-mtime", std::to_string(op.old_mtime_ns));
@@ -59,6 +60,7 @@ Operation to_operation(const Record& record, const std::string& subject) {
   op.what = static_cast<Operate>(name - std::begin(kNames));
   op.path = record.get("path");
   op.slot = record.get("slot");
+  op.again = record.get("again") == "1";
   op.inode = static_cast<std::uint64_t>(number("inode"));
   op.existed = number("existed") != 0;
   op.mode = static_cast<std::uint32_t>(number("mode"));
@@ -100,7 +102,7 @@ void apply(const SiteFolders& site, const std::string& id, const Operation& op) 
     case Operate::put:
       if (op.existed) site.root.keep_copy(op.path, kept(id, op.slot));
       reach("inplace: old kept");
-      site.root.rename(staged(id, op.slot), op.path);
+      site.root.rename(staged(id, op), op.path);
       break;
     case Operate::meta:
       if (op.timed) site.root.set_mtime(op.path, op.mtime_ns);
@@ -109,12 +111,33 @@ void apply(const SiteFolders& site, const std::string& id, const Operation& op) 
   }
 }
 
+// What came to a name since, and is of another kind than what stood there, is not ours to remove: it stays
+// beside, as <path>.porter-<id>.
+void move_aside(const SiteFolders& site, const std::string& id, const std::string& path) {
+  constexpr std::size_t kLongestName = 200;  // of what is kept of it: with the id it is still a name
+  const std::size_t name = path.rfind('/') + 1;
+  const std::string beside = path.substr(0, name + kLongestName) + ".porter-" + id.substr(0, 40);
+  std::string free = beside;
+  for (int number = 2; site.root.exists(free); ++number)
+    free = fmt::format("{}-{}", beside, number);
+  site.root.rename(path, free);
+  reach("inplace: moved aside");
+}
+
+void make_way(const SiteFolders& site, const std::string& id, const std::string& path, bool for_folder) {
+  const std::optional<struct stat> now = look_if_reachable(site, path);
+  if (now && S_ISDIR(now->st_mode) != for_folder) move_aside(site, id, path);
+}
+
+void bring_back(const SiteFolders& site, const std::string& id, const Operation& op) {
+  if (!site.root.exists(kept(id, op.slot))) return;
+  make_way(site, id, op.path, false);
+  site.root.rename(kept(id, op.slot), op.path);
+}
+
 void undo_put(const SiteFolders& site, const std::string& id, const Operation& op) {
-  if (op.existed) {
-    if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
-    return;
-  }
-  const std::optional<struct stat> now = site.root.look(op.path);
+  if (op.existed) return bring_back(site, id, op);
+  const std::optional<struct stat> now = look_if_reachable(site, op.path);
   // Undoing that was interrupted may have made a folder here again, with the inode that had become free.
   if (now && !S_ISDIR(now->st_mode) && now->st_ino == op.inode) site.root.remove_file(op.path);
 }
@@ -122,14 +145,15 @@ void undo_put(const SiteFolders& site, const std::string& id, const Operation& o
 void undo(const SiteFolders& site, const std::string& id, const Operation& op) {
   switch (op.what) {
     case Operate::remove:
-      if (site.root.exists(kept(id, op.slot))) site.root.rename(kept(id, op.slot), op.path);
+      bring_back(site, id, op);
       break;
     case Operate::remove_folder:
     case Operate::clear_folder:
+      make_way(site, id, op.path, true);
       site.root.make_folders(op.path, 0700);
       break;
     case Operate::folder:
-      site.root.remove_folder(op.path);
+      if (look_if_reachable(site, op.path)) site.root.remove_folder(op.path);
       break;
     case Operate::put:
       undo_put(site, id, op);
@@ -147,7 +171,7 @@ void open_all(const SiteFolders& site, const std::vector<Operation>& operations)
     if (op.what == Operate::open_folder || op.what == Operate::meta) folders.insert(op.path);
   }
   for (const std::string& path : folders) {
-    const std::optional<struct stat> now = site.root.look(path);
+    const std::optional<struct stat> now = look_if_reachable(site, path);
     if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U)
       site.root.set_mode(path, (now->st_mode & 07777U) | 0700U);
   }
@@ -163,7 +187,8 @@ void undo_metas(const SiteFolders& site, const std::vector<Operation>& operation
   }
   std::sort(folders.begin(), folders.end(), [](const auto* a, const auto* b) { return a->path > b->path; });
   for (const Operation* op : folders) {
-    if (!site.root.exists(op->path)) continue;
+    const std::optional<struct stat> now = look_if_reachable(site, op->path);
+    if (!now || !S_ISDIR(now->st_mode)) continue;
     site.root.set_mtime(op->path, op->old_mtime_ns);
     site.root.set_mode(op->path, op->old_mode & 07777U);
   }
@@ -178,7 +203,8 @@ void sync_changed(const SiteFolders& site, const std::vector<Operation>& operati
   }
   if (folders.size() > kSyncSingly) return site.root.sync_file_system();
   for (const std::string& path : folders) {
-    if (const std::optional<Beneath> folder = site.root.try_folder(path)) folder->sync_folder();
+    const std::optional<struct stat> now = look_if_reachable(site, path);
+    if (now && S_ISDIR(now->st_mode)) site.root.sync_folder(path);
   }
 }
 
@@ -194,6 +220,10 @@ void write_operations(const SiteFolders& site, const std::string& id,
   site.porter.write_small(list_path(id), text, site.durable());
   if (site.durable()) site.porter.sync_folder("undo");
   reach("inplace: list written");
+}
+
+bool has_operations(const SiteFolders& site, const std::string& id) {
+  return site.porter.exists(list_path(id));
 }
 
 std::vector<Operation> read_operations(const SiteFolders& site, const std::string& id) {

@@ -4,7 +4,10 @@
 // disk alone (the old content has its second name in undo/, the new file has the inode that was planned), so
 // a killed switch is undone by walking the list backwards, as often as it takes. Used by Site; one thread.
 
+#include <sys/stat.h>
+
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +32,7 @@ struct Operation {
   Operate what = Operate::put;
   std::string path;
   std::string slot;         // put: in staging/<id>; put, remove: in undo/<id>
+  bool again = false;       // put: the file is in undo/<id>/again instead of staging/<id>
   std::uint64_t inode = 0;  // put: of the staged file
   bool existed = false;     // put: something has the name already
   std::uint32_t mode = 0;   // meta: wanted; open_folder: for the time being
@@ -44,8 +48,24 @@ std::vector<Operation> plan_switch(const SiteFolders& site, const std::string& i
                                    const sync::Tree& wanted, Unknown unknown,
                                    const sync::IgnoreRules& generated);
 
+// Back to the release `id`, which the live one replaced: what it kept of that comes again, down to files that
+// no manifest lists. Its list and its kept files stay as they are; files get further names in
+// undo/<id>/again.
+std::vector<Operation> plan_return(const SiteFolders& site, const std::string& id, const std::string& live);
+
+// For both plans. Opens folders that their owner may not change around `changes`, and closes them with the
+// rest of `metas`; `removed` go themselves.
+std::vector<Operation> with_folders_open(const SiteFolders& site, std::vector<Operation> changes,
+                                         std::vector<Operation> metas, const std::set<std::string>& removed);
+// Nothing below what has become a link is ours any more.
+std::optional<struct stat> look_if_reachable(const SiteFolders& site, const std::string& path);
+[[noreturn]] void refuse_in_the_way(const SiteFolders& site, const std::string& path);
+// Deeper paths first: "a/b" is greater than "a".
+void sort_deeper_first(std::vector<Operation>& operations);
+
 void write_operations(const SiteFolders& site, const std::string& id,
                       const std::vector<Operation>& operations);
+bool has_operations(const SiteFolders& site, const std::string& id);
 // Empty when there is no list: then none was begun.
 std::vector<Operation> read_operations(const SiteFolders& site, const std::string& id);
 

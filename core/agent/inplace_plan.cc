@@ -68,16 +68,12 @@ class Planner {
         if (entry.kind != Kind::folder) want_file(sync::join_path(folder.path, entry.name));
       }
     }
-    open_parents();
-    // Deeper paths first: "a/b" is greater than "a".
-    const auto deeper = [](const Operation& a, const Operation& b) { return a.path > b.path; };
-    for (std::vector<Operation>* folders : {&early_folders_, &late_folders_, &metas_})
-      std::sort(folders->begin(), folders->end(), deeper);
-    std::vector<Operation> all;
-    for (std::vector<Operation>* part :
-         {&opens_, &early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_, &metas_})
-      std::move(part->begin(), part->end(), std::back_inserter(all));
-    return all;
+    std::vector<Operation> changes;
+    for (std::vector<Operation>* folders : {&early_folders_, &late_folders_})
+      sort_deeper_first(*folders);
+    for (std::vector<Operation>* part : {&early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_})
+      std::move(part->begin(), part->end(), std::back_inserter(changes));
+    return with_folders_open(site_, std::move(changes), std::move(metas_), removed_);
   }
 
  private:
@@ -89,7 +85,7 @@ class Planner {
       if (wanted == nullptr &&
           generated_.ignores_or_above(entry.path, entry.folder ? Kind::folder : Kind::file))
         continue;
-      const std::optional<struct stat> now = look_if_reachable(entry.path);
+      const std::optional<struct stat> now = look_if_reachable(site_, entry.path);
       // Another kind than we left there is somebody else's work.
       if (!now || S_ISDIR(now->st_mode) != entry.folder) continue;
       remove(entry, *now, wanted != nullptr || in_the_way(entry.path));
@@ -124,7 +120,7 @@ class Planner {
   void want_folder(const sync::Folder& folder) {
     const std::optional<struct stat> now = look(folder.path);
     const bool there = now && S_ISDIR(now->st_mode);
-    if (now && !there && removed_.count(folder.path) == 0) refuse(folder.path);
+    if (now && !there && removed_.count(folder.path) == 0) refuse_in_the_way(site_, folder.path);
     Operation op;
     op.path = folder.path;
     if (!there) {
@@ -152,41 +148,9 @@ class Planner {
     op.inode = staged->st_ino;
     const std::optional<struct stat> now = look(path);
     const bool removed = removed_.count(path) != 0;
-    if (now && S_ISDIR(now->st_mode) && !removed) refuse(path);
+    if (now && S_ISDIR(now->st_mode) && !removed) refuse_in_the_way(site_, path);
     op.existed = now && !removed;
     puts_.push_back(std::move(op));
-  }
-
-  // Folders that their owner may not change are opened for the switch, and closed by a meta of their own.
-  void open_parents() {
-    std::set<std::string> parents;
-    for (const std::vector<Operation>* part :
-         {&early_, &early_folders_, &folders_, &puts_, &late_, &late_folders_}) {
-      for (const Operation& op : *part) {
-        const std::size_t slash = op.path.rfind('/');
-        if (slash != std::string::npos) parents.insert(op.path.substr(0, slash));
-      }
-    }
-    for (const std::string& path : parents) {
-      const std::optional<struct stat> now = look_if_reachable(path);
-      if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U) open_parent(path, *now);
-    }
-  }
-
-  void open_parent(const std::string& path, const struct stat& now) {
-    Operation op;
-    op.what = Operate::open_folder;
-    op.path = path;
-    op.mode = (now.st_mode & 07777U) | 0700U;
-    op.old_mode = now.st_mode;
-    op.old_mtime_ns = mtime_ns(now);
-    opens_.push_back(op);
-    const bool closed =
-        std::any_of(metas_.begin(), metas_.end(), [&](const Operation& m) { return m.path == path; });
-    if (closed || removed_.count(path) != 0) return;
-    op.what = Operate::meta;
-    op.mode = now.st_mode & 07777U;
-    metas_.push_back(std::move(op));
   }
 
   // Below something that is replaced by a file, nothing of the new tree stands; lstat on the way may meet a
@@ -198,22 +162,6 @@ class Planner {
     return site_.root.look(path);
   }
 
-  // Where a folder of ours has become a link, nothing below it is ours any more.
-  std::optional<struct stat> look_if_reachable(const std::string& path) const {
-    try {
-      return site_.root.look(path);
-    } catch (const Error& error) {
-      if (error.code() != Code::refused) throw;
-      return std::nullopt;
-    }
-  }
-
-  [[noreturn]] void refuse(const std::string& path) const {
-    throw Error(Code::refused,
-                fmt::format("{}: stands in the way and was not put there by porter", site_.root.label(path)))
-        .hint("move it away, or leave this path out of the module");
-  }
-
   const SiteFolders& site_;
   std::string id_;
   const sync::Tree& base_;
@@ -221,10 +169,70 @@ class Planner {
   Unknown unknown_;
   const sync::IgnoreRules& generated_;
   std::set<std::string> removed_;
-  std::vector<Operation> opens_, early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
+  std::vector<Operation> early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
 };
 
+void open_parent(const std::string& path, const struct stat& now, bool closes, std::vector<Operation>& opens,
+                 std::vector<Operation>& metas) {
+  Operation op;
+  op.what = Operate::open_folder;
+  op.path = path;
+  op.mode = (now.st_mode & 07777U) | 0700U;
+  op.old_mode = now.st_mode;
+  op.old_mtime_ns = mtime_ns(now);
+  opens.push_back(op);
+  const bool closed =
+      std::any_of(metas.begin(), metas.end(), [&](const Operation& m) { return m.path == path; });
+  if (closed || !closes) return;
+  op.what = Operate::meta;
+  op.mode = now.st_mode & 07777U;
+  metas.push_back(std::move(op));
+}
+
+std::set<std::string> parents_of(const std::vector<Operation>& operations) {
+  std::set<std::string> parents;
+  for (const Operation& op : operations) {
+    const std::size_t slash = op.path.rfind('/');
+    if (slash != std::string::npos) parents.insert(op.path.substr(0, slash));
+  }
+  return parents;
+}
+
 }  // namespace
+
+void sort_deeper_first(std::vector<Operation>& operations) {
+  std::sort(operations.begin(), operations.end(),
+            [](const Operation& a, const Operation& b) { return a.path > b.path; });
+}
+
+std::vector<Operation> with_folders_open(const SiteFolders& site, std::vector<Operation> changes,
+                                         std::vector<Operation> metas, const std::set<std::string>& removed) {
+  std::vector<Operation> all;
+  for (const std::string& path : parents_of(changes)) {
+    const std::optional<struct stat> now = look_if_reachable(site, path);
+    if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U)
+      open_parent(path, *now, removed.count(path) == 0, all, metas);
+  }
+  sort_deeper_first(metas);
+  std::move(changes.begin(), changes.end(), std::back_inserter(all));
+  std::move(metas.begin(), metas.end(), std::back_inserter(all));
+  return all;
+}
+
+std::optional<struct stat> look_if_reachable(const SiteFolders& site, const std::string& path) {
+  try {
+    return site.root.look(path);
+  } catch (const Error& error) {
+    if (error.code() != Code::refused) throw;
+    return std::nullopt;
+  }
+}
+
+void refuse_in_the_way(const SiteFolders& site, const std::string& path) {
+  throw Error(Code::refused,
+              fmt::format("{}: stands in the way and was not put there by porter", site.root.label(path)))
+      .hint("move it away, or leave this path out of the module");
+}
 
 std::vector<Operation> plan_switch(const SiteFolders& site, const std::string& id, const sync::Tree& base,
                                    const sync::Tree& wanted, Unknown unknown,

@@ -52,8 +52,8 @@ bool same_file(const Beneath& porter, int fd) {
 
 void write_note(const Beneath& porter, int fd, const Holder& self) {
   Record note;
-  note.set("run", self.run_id).set("who", self.who).set("host", self.host);
-  note.set("since", self.since).set("message", self.message);
+  note.set("run", self.run_id).set("who", shortened(self.who)).set("host", shortened(self.host));
+  note.set("since", shortened(self.since)).set("message", shortened(self.message));
   if (::ftruncate(fd, 0) != 0 || ::lseek(fd, 0, SEEK_SET) != 0)
     throw base::system_error(porter.label(kName), errno);
   base::write_all(fd, note.line() + "\n");

@@ -61,7 +61,7 @@ void unpin(const SiteFolders& site, const std::string& id) {
 std::optional<BadMark> bad_mark(const SiteFolders& site, const std::string& id) {
   const std::optional<Record> record = read_mark(site, kBad, id);
   if (!record) return std::nullopt;
-  return BadMark{record->get("reason"), record->get("since"), record->get("failed") == "1"};
+  return BadMark{shortened(record->get("reason")), record->get("since"), record->get("failed") == "1"};
 }
 
 bool is_failed(const SiteFolders& site, const std::string& id) {
@@ -71,7 +71,9 @@ bool is_failed(const SiteFolders& site, const std::string& id) {
 
 void set_bad(const SiteFolders& site, const std::string& id, const BadMark& mark) {
   Record record;
-  record.set("reason", mark.reason).set("since", mark.since).set("failed", mark.failed ? "1" : "0");
+  record.set("reason", shortened(mark.reason))
+      .set("since", mark.since)
+      .set("failed", mark.failed ? "1" : "0");
   write_mark(site, kBad, id, record.line() + "\n");
 }
 
@@ -86,7 +88,8 @@ std::vector<std::string> bad_ids(const SiteFolders& site) {
 std::optional<protocol::Freeze> freeze_of(const SiteFolders& site, const std::string& config) {
   const std::optional<Record> record = read_mark(site, kFrozen, config);
   if (!record) return std::nullopt;
-  return protocol::Freeze{config, record->get("reason"), record->get("who"), record->get("since")};
+  return protocol::Freeze{config, shortened(record->get("reason")), shortened(record->get("who")),
+                          record->get("since")};
 }
 
 std::vector<protocol::Freeze> all_freezes(const SiteFolders& site) {
@@ -100,7 +103,8 @@ std::vector<protocol::Freeze> all_freezes(const SiteFolders& site) {
 void set_freeze(const SiteFolders& site, const protocol::Freeze& freeze) {
   check_config(freeze.config);
   Record record;
-  record.set("reason", freeze.reason).set("who", freeze.who).set("since", freeze.since);
+  record.set("reason", shortened(freeze.reason));
+  record.set("who", shortened(freeze.who)).set("since", freeze.since);
   write_mark(site, kFrozen, freeze.config, record.line() + "\n");
 }
 

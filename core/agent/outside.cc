@@ -7,6 +7,7 @@
 
 #include "core/agent/command_run.h"
 #include "core/agent/failpoint.h"
+#include "core/agent/site_parts.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
@@ -135,7 +136,7 @@ std::string try_undo(const SiteFolders& site, const UndoList& list, const UndoSt
     if (file) site.porter.remove_file(list.lost_content(step.number).name);
     return "";
   }
-  return fmt::format("{}: {}{}", name_of(step), failure, file ? set_aside(site, list, step) : "");
+  return fmt::format("{}: {}{}", shortened(name_of(step)), failure, file ? set_aside(site, list, step) : "");
 }
 
 class WayBack {
@@ -154,15 +155,6 @@ class WayBack {
     }
   }
 
-  // What cannot be noted for want of space is done again by the next one that looks: better than not at all.
-  void note(const std::function<void()>& work) {
-    try {
-      work();
-    } catch (const Error& error) {
-      if (error.code() != Code::no_space) throw;
-    }
-  }
-
  private:
   void undo(const UndoStep& step, bool spare_program) {
     if (step.kind == UndoStep::Kind::program && spare_program) return;
@@ -171,7 +163,9 @@ class WayBack {
       const std::string failure = try_undo(site_, list_, step, lost_);
       reach("outside: undone");
       if (!failure.empty()) failures_.push_back(failure);
-      return note([&] { list_.note_undone(step, failure); });
+      // What cannot be noted is done again by the next one that looks: better than not at all.
+      if_there_is_room([&] { list_.note_undone(step, failure); });
+      return;
     }
     if (!step.failure.empty()) failures_.push_back(step.failure);
   }
@@ -326,9 +320,9 @@ std::vector<std::string> take_back(const SiteFolders& site, const std::string& i
     return {};
   }
   WayBack way(site, list, lost);
-  if (!list.last().undoing) way.note([&] { list.note("undoing"); });
+  if (!list.last().undoing) if_there_is_room([&] { list.note("undoing"); });
   std::vector<std::string> failures = way.go(0, switch_back);
-  way.note([&] { list.note("over"); });
+  if_there_is_room([&] { list.note("over"); });
   return failures;
 }
 

@@ -65,18 +65,6 @@ std::vector<std::string> forgotten(const SiteFolders& site) {
   return ids;
 }
 
-// The history, less what was taken back: each is what was activated over the one before it.
-std::vector<HistoryRecord> activations(const SiteFolders& site) {
-  std::vector<HistoryRecord> all;
-  for (HistoryRecord& record : read_history(site.porter, std::string::npos)) {
-    if (record.action != "revert")
-      all.push_back(std::move(record));
-    else if (!all.empty() && all.back().release == record.release && all.back().run_id == record.run_id)
-      all.pop_back();
-  }
-  return all;
-}
-
 [[noreturn]] void throw_unknown(const SiteFolders& site, const std::string& id, const std::string& why) {
   throw Error(Code::refused,
               fmt::format("{}: {}, so it is not known which files outside of the tree {} found",
@@ -93,7 +81,7 @@ WantedFiles files_before(const SiteFolders& site, const std::string& id) {
       gone.empty() && std::all_of(known.begin(), known.end(), [&](const auto& one) { return one == id; });
   std::string at = site.live();
   if (none || at.empty()) return files;
-  const std::vector<HistoryRecord> all = activations(site);
+  const std::vector<HistoryRecord> all = activations(site.porter);
   for (auto step = all.rbegin(); at != id; ++step) {
     if (step == all.rend() || step->release != at)
       throw_unknown(site, id, fmt::format("the history does not tell what was live before {}", at));

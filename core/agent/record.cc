@@ -92,4 +92,14 @@ std::optional<Record> Record::parse(std::string_view line) {
   return record;
 }
 
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 4096;
+  constexpr std::string_view kMore = "…";
+  if (text.size() <= kLongest) return std::string(text);
+  std::size_t end = kLongest - kMore.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80)
+    --end;
+  return std::string(text.substr(0, end)).append(kMore);
+}
+
 }  // namespace porter::agent

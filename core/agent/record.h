@@ -26,4 +26,8 @@ class Record {
   std::vector<std::pair<std::string, std::string>> values_;
 };
 
+// What people and programs say, as it is kept and shown: beyond 4 KiB it is cut, in front of a whole UTF-8
+// character. No reason, message or failed program makes a site unreadable.
+std::string shortened(std::string_view text);
+
 }  // namespace porter::agent

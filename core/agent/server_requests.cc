@@ -12,19 +12,28 @@ namespace {
 using protocol::Frame;
 using protocol::Type;
 
-// A frame holds at most 1 MiB, a line a path and a few words.
+// A frame holds at most 1 MiB, a line a path or a message and a few words.
 constexpr std::size_t kLinesInOneFrame = 1000;
 constexpr std::size_t kBytesInOneFrame = 512U << 10U;
 
-void send_differences(std::vector<protocol::Difference> all, Output& output) {
-  protocol::DifferenceLines some;
+std::size_t size_of(const protocol::Difference& line) {
+  return line.path.size() + line.what.size();
+}
+
+std::size_t size_of(const protocol::HistoryRecord& line) {
+  return line.who.size() + line.version.size() + line.config.size() + line.message.size();
+}
+
+template <class Lines, class Line>
+void send_lines(std::vector<Line> all, Output& output) {
+  Lines some;
   std::size_t bytes = 0;
-  for (protocol::Difference& line : all) {
+  for (Line& line : all) {
     if (some.lines.size() == kLinesInOneFrame || bytes > kBytesInOneFrame) {
       output.send(std::exchange(some, {}));
       bytes = 0;
     }
-    bytes += line.path.size() + line.what.size();
+    bytes += size_of(line);
     some.lines.push_back(std::move(line));
   }
   some.last = true;
@@ -108,10 +117,13 @@ Request question(const Frame& frame, const Requests& requests, const base::Cance
     case Type::look:
       return requests.stream<protocol::Look>(look);
     case Type::history:
-      return requests.answer<protocol::AskHistory>(Sites::history);
+      return requests.stream<protocol::AskHistory>([](const auto& ask, Output& output) {
+        send_lines<protocol::HistoryLines>(Sites::history(ask), output);
+      });
     case Type::differences:
-      return requests.stream<protocol::AskDifferences>(
-          [](const auto& ask, Output& output) { send_differences(Sites::differences(ask.query), output); });
+      return requests.stream<protocol::AskDifferences>([](const auto& ask, Output& output) {
+        send_lines<protocol::DifferenceLines>(Sites::differences(ask.query), output);
+      });
     default:
       return path_command(frame, requests, lost);
   }

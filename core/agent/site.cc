@@ -210,9 +210,4 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
   return Stage(std::move(parts));
 }
 
-std::vector<HistoryRecord> Site::history(std::size_t limit) const {
-  const std::shared_ptr<const SiteFolders> folders = parts_->open_folders();
-  return folders ? read_history(folders->porter, limit) : std::vector<HistoryRecord>();
-}
-
 }  // namespace porter::agent

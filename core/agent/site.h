@@ -13,7 +13,8 @@
 //     journal         the last activation: id, previous, undone or committed
 //     manifests/<id>  the seal; its existence makes a stage a release
 //     staging/<id>    mark of a release that is not committed yet; layout inplace: the changed files
-//     undo/<id>/      layout inplace: what that activation replaced, and its list of operations
+//     undo/<id>/      layout inplace: what that activation replaced, and its list of operations; again/ holds
+//                     the files that a rollback brings back
 //     pinned/<id>     a release that is never removed by itself
 //     bad/<id>        a release that is never offered, and why
 //     kept            a live release whose own run died, once another one was to follow it
@@ -173,6 +174,7 @@ class Site {
   Stage begin_stage(const std::string& id, const std::string& run_id, Take take = Take::automatic);
 
   // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.
+  // Layout inplace: of those, the one that the live one replaced; others are Error(refused).
   void activate(const std::string& id, const std::string& run_id, Unknown unknown = Unknown::keep);
 
   // A file outside of the tree that comes and goes with the release: kept aside by the receiver's finish(),

@@ -10,9 +10,7 @@
 #include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
-#include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/base/text.h"
 
 namespace porter::agent {
 
@@ -20,22 +18,6 @@ using base::Code;
 using base::Error;
 
 namespace {
-
-constexpr std::size_t kHistoryLimit = 64U << 20U;
-
-HistoryRecord to_history(const Record& record) {
-  return {record.get("time"),     record.get("action"), record.get("release"),
-          record.get("previous"), record.get("run"),    record.get("who"),
-          record.get("version"),  record.get("config"), record.get("message")};
-}
-
-std::string to_line(const HistoryRecord& entry) {
-  Record record;
-  record.set("time", entry.time).set("action", entry.action).set("release", entry.release);
-  record.set("previous", entry.previous).set("run", entry.run_id).set("who", entry.who);
-  record.set("version", entry.version).set("config", entry.config).set("message", entry.message);
-  return record.line();
-}
 
 // By when they were made: ids of one second say nothing about their order. One whose seal cannot be read
 // counts as the oldest.
@@ -101,29 +83,6 @@ void prune(const SiteFolders& site, const Journal& journal, unsigned keep, Commi
 
 }  // namespace
 
-std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit) {
-  std::vector<HistoryRecord> all;
-  const std::optional<std::string> text = porter.read_small("history", kHistoryLimit);
-  if (!text) return all;
-  for (const std::string& line : base::split(*text, '\n')) {
-    if (const std::optional<Record> record = Record::parse(line)) all.push_back(to_history(*record));
-  }
-  if (all.size() > limit) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(limit));
-  return all;
-}
-
-void append_history(const SiteFolders& site, const HistoryRecord& record) {
-  const std::vector<HistoryRecord> last = read_history(site.porter, 1);
-  if (!last.empty() && last[0].action == record.action && last[0].release == record.release &&
-      last[0].run_id == record.run_id && last[0].message == record.message)
-    return;
-  HistoryRecord complete = record;
-  if (complete.time.empty()) complete.time = base::format_iso(std::chrono::system_clock::now());
-  reach("history: before");
-  site.append_line("history", to_line(complete));
-  reach("history: written");
-}
-
 HistoryRecord record_of(const SiteFolders& site, const Journal& journal, const Holder& self) {
   HistoryRecord record;
   record.action = "commit";
@@ -145,6 +104,7 @@ void keep_live(const SiteFolders& site, const Holder& self) {
     record.message = "kept: its own run ended early";
     append_history(site, record);
     set_kept(site, {live, journal->run_id});
+    clear_bad(site, live);
     journal->state = JournalState::committed;
     site.write_journal(*journal);
   }
@@ -159,7 +119,11 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     throw Error(Code::refused, fmt::format("{}: {} is not live, {} is", parts_->path, id,
                                            site.live().empty() ? "nothing" : site.live()));
   Journal journal = read_journal(site.porter).value_or(Journal{});
-  if (journal.id != id) journal = Journal{id, "", "", "", JournalState::committed};
+  if (journal.id != id) {
+    journal = {};
+    journal.id = id;
+    journal.state = JournalState::committed;
+  }
   if (journal.state == JournalState::begun) {
     HistoryRecord record = record_of(site, journal, parts_->self);
     if (note.action == "rollback") record.action = note.action;
@@ -171,6 +135,7 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
     site.write_journal(journal);
   }
   clear_kept(site);
+  remove_old_undo(site);
   note_committed(site, id);
   site.unmark(id);
   CommitResult result;

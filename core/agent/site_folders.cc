@@ -87,6 +87,7 @@ std::optional<Journal> read_journal(const Beneath& porter) {
   journal.previous = record->get("previous");
   journal.run_id = record->get("run");
   journal.aside = record->get("aside");
+  journal.back = record->get("back") == "1";
   if (record->get("state") == "committed") journal.state = JournalState::committed;
   return journal;
 }
@@ -147,6 +148,7 @@ void SiteFolders::write_journal(const Journal& journal) const {
   Record record;
   record.set("release", journal.id).set("previous", journal.previous).set("run", journal.run_id);
   record.set("aside", journal.aside);
+  if (journal.back) record.set("back", "1");
   record.set("state", journal.state == JournalState::committed ? "committed" : "begun");
   reach("journal: before");
   porter.write_small("journal", record.line() + "\n", durable());
@@ -224,6 +226,8 @@ void remove_tree_of(const SiteFolders& site, const std::string& id) {
 
 void SiteFolders::remove_release(const std::string& id) const {
   if (!porter.exists(seal_path(id)) && !marked(id)) return;
+  if (live() == id)
+    throw Error(Code::refused, fmt::format("{}: release {} is live, and is not removed", root.label(), id));
   mark(id);
   reach("remove: marked");
   remove_tree_of(*this, id);

@@ -28,6 +28,7 @@ struct Journal {
   std::string previous;  // "" when nothing was live
   std::string run_id;
   std::string aside;  // the name that a foreign `current` got, "" when there was none
+  bool back = false;  // layout inplace: `id` was live before `previous`, by whose kept files it is live again
   JournalState state = JournalState::begun;
 };
 
@@ -88,7 +89,7 @@ struct SiteFolders {
   std::vector<std::string> marks() const;
 
   // A sealed or marked release with all that belongs to it; others are left alone. Killed at any point, the
-  // next call (or Site::prepare) ends it.
+  // next call (or Site::prepare) ends it. Throws Error(refused) for the live one.
   void remove_release(const std::string& id) const;
   // Of a release that is being made again: all but its mark and what it does outside of its tree.
   void clear_stage(const std::string& id) const;

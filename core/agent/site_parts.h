@@ -1,6 +1,7 @@
 #pragma once
 // Inside of Site: what its parts share.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,8 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
                       const sync::IgnoreRules& generated);
 void revert_release(const SiteFolders& site, const Journal& journal);
 void revert_inplace(const SiteFolders& site, const Journal& journal);
+// After such an activation's way back, of one that was itself a way back: all is as it was before it.
+void give_back(const SiteFolders& site, const Journal& journal);
 // Whether what was live before that activation is still there.
 bool restorable(const SiteFolders& site, const Journal& journal);
 // Whether a release that never was committed is being taken back: that is ended, not given up.
@@ -61,13 +64,19 @@ std::vector<std::string> finish_revert(const SiteFolders& site, const std::strin
 // What is live stays good, whatever its run did not get to say, once another is about to be live.
 void keep_live(const SiteFolders& site, const Holder& self);
 
+// Runs `work`, which is less than going back; false when there was no space for it.
+bool if_there_is_room(const std::function<void()>& work);
+
 // "ada@laptop".
 std::string name_of(const Holder& holder);
 
 // Of an activation whose run ended without a word, or of one that is committed.
 HistoryRecord record_of(const SiteFolders& site, const Journal& journal, const Holder& self);
-// Appends a line, durably, unless the last one says the same of the same release.
+// Appends a line, durably, unless the last one says the same of the same release, or an activation is told
+// already: by a run that was killed before its journal said so, perhaps as another action.
 void append_history(const SiteFolders& site, const HistoryRecord& record);
 std::vector<HistoryRecord> read_history(const Beneath& porter, std::size_t limit);
+// The history less what was taken back, each activation once: over the one before it.
+std::vector<HistoryRecord> activations(const Beneath& porter);
 
 }  // namespace porter::agent

@@ -15,6 +15,10 @@ using base::Error;
 
 namespace {
 
+std::string now() {
+  return base::format_iso(std::chrono::system_clock::now());
+}
+
 void check_restorable(const SiteFolders& site, const std::string& id, const std::optional<Journal>& journal) {
   if (!journal)
     throw Error(Code::refused,
@@ -44,21 +48,12 @@ void record_revert(const SiteFolders& site, const std::string& id, const Journal
   append_history(site, record);
 }
 
-// On a full disk going back counts more than why: the release is removed then, which makes room.
-void quarantine_later(const SiteFolders& site, const std::string& id, const std::string& reason) {
-  try {
-    set_bad(site, id, {reason, base::format_iso(std::chrono::system_clock::now()), true});
-  } catch (const Error& error) {
-    if (error.code() != Code::no_space) throw;
-  }
-}
-
 // It stays to be looked at, the only one of its kind; older ones that cannot go now go with the next commit.
 void quarantine(const SiteFolders& site, const std::string& id) {
   site.unmark(id);
   reach("revert: quarantined");
   for (const std::string& other : bad_ids(site)) {
-    if (other == id || other == site.live() || !is_failed(site, other) || is_pinned(site, other)) continue;
+    if (other == id || !is_failed(site, other) || is_pinned(site, other)) continue;
     try {
       site.remove_release(other);
     } catch (const Error&) {
@@ -67,6 +62,16 @@ void quarantine(const SiteFolders& site, const std::string& id) {
 }
 
 }  // namespace
+
+bool if_there_is_room(const std::function<void()>& work) {
+  try {
+    work();
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != Code::no_space) throw;
+    return false;
+  }
+}
 
 std::string name_of(const Holder& holder) {
   return holder.host.empty() ? holder.who : holder.who + "@" + holder.host;
@@ -91,12 +96,20 @@ std::vector<std::string> finish_revert(const SiteFolders& site, const std::strin
     if (journal) go_back(site, *journal);
   };
   std::vector<std::string> failures = take_back(site, id, switch_back, lost);
-  if (journal && was_live) record_revert(site, id, *journal, reason, self);
+  const auto record = [&] {
+    if (journal && was_live) record_revert(site, id, *journal, reason, self);
+  };
+  const bool told = if_there_is_room(record);
+  if (journal && journal->back) {
+    give_back(site, *journal);
+    return failures;
+  }
   // A release of an earlier deploy stays one.
   if (is_failed(site, id) && site.sealed(id))
     quarantine(site, id);
   else if (site.marked(id) || (site.layout == Layout::inplace && journal))
     site.remove_release(id);
+  if (!told) if_there_is_room(record);
   if (journal) site.remove_journal();
   return failures;
 }
@@ -108,8 +121,9 @@ void Site::revert(const std::string& id, const std::string& reason) {
     std::optional<Journal> journal = read_journal(site.porter);
     if (journal && journal->id != id) journal.reset();
     check_restorable(site, id, journal);
+    // On a full disk the release is removed instead, which makes room.
     if (site.layout == Layout::releases && site.marked(id) && !reason.empty())
-      quarantine_later(site, id, reason);
+      if_there_is_room([&] { set_bad(site, id, {reason, now(), true}); });
   }
   throw_failures(site, finish_revert(site, id, reason, parts_->self, parts_->lost));
 }
@@ -132,11 +146,11 @@ void Site::mark(const std::string& id, protocol::Mark mark, const std::string& r
   }
   const std::optional<BadMark> old = bad_mark(site, id);
   const bool known = old && !old->since.empty();
-  set_bad(site, id, {reason, known ? old->since : base::format_iso(std::chrono::system_clock::now()), false});
+  set_bad(site, id, {reason, known ? old->since : now(), false});
 }
 
 void Site::freeze(protocol::Freeze freeze) {
-  if (freeze.since.empty()) freeze.since = base::format_iso(std::chrono::system_clock::now());
+  if (freeze.since.empty()) freeze.since = now();
   if (freeze.who.empty()) freeze.who = name_of(parts_->self);
   set_freeze(parts_->held(), freeze);
 }

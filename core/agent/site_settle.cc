@@ -127,7 +127,10 @@ std::vector<std::string> old_undo(const SiteFolders& site) {
   const std::optional<Journal> journal = read_journal(site.porter);
   std::vector<std::string> names;
   for (const FolderEntry& entry : site.porter.list("undo")) {
-    if (!journal || journal->id != entry.name) names.push_back(entry.name);
+    const bool last = journal && journal->id == entry.name;
+    const bool under_it =
+        journal && journal->back && journal->state == JournalState::begun && journal->previous == entry.name;
+    if (!last && !under_it) names.push_back(entry.name);
   }
   return names;
 }

@@ -60,6 +60,33 @@ sync::Seal require_seal(const SiteFolders& site, const std::string& id) {
   return std::move(*seal);
 }
 
+// Only the last activation's files are kept.
+void check_returnable(const SiteFolders& site, const Journal& journal) {
+  const std::optional<Journal> last = read_journal(site.porter);
+  if (last && last->id == journal.previous && last->previous == journal.id && has_operations(site, last->id))
+    return;
+  throw Error(Code::refused,
+              fmt::format("{}: the files of {} are not there any more; an inplace site goes back "
+                          "one deploy only",
+                          site.root.label(), journal.id))
+      .hint("deploy that version again");
+}
+
+std::vector<Operation> plan_deploy(const SiteFolders& site, const Journal& journal, Unknown unknown,
+                                   const sync::IgnoreRules& generated) {
+  const sync::Seal wanted = require_seal(site, journal.id);
+  const std::optional<sync::Seal> base =
+      journal.previous.empty() ? std::nullopt : site.seal(journal.previous);
+  return plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted.tree, unknown, generated);
+}
+
+// What was staged is used up by what was done and undone; undo steps wait for the release to be taken back.
+void forget_activation(const SiteFolders& site, const Journal& journal) {
+  if (journal.back) return give_back(site, journal);
+  site.clear_stage(journal.id);
+  site.remove_journal();
+}
+
 }  // namespace
 
 void activate_release(const SiteFolders& site, const Journal& journal, Adopt adopt) {
@@ -97,32 +124,34 @@ void revert_release(const SiteFolders& site, const Journal& journal) {
 
 void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown unknown,
                       const sync::IgnoreRules& generated) {
-  if (!site.marked(journal.id))
-    throw Error(Code::refused,
-                fmt::format("{}: the files of {} are not there any more; an inplace site goes back "
-                            "one deploy only",
-                            site.root.label(), journal.id))
-        .hint("deploy that version again");
-  const sync::Seal wanted = require_seal(site, journal.id);
-  const std::optional<sync::Seal> base =
-      journal.previous.empty() ? std::nullopt : site.seal(journal.previous);
-  const std::vector<Operation> operations =
-      plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted.tree, unknown, generated);
+  Journal written = journal;
+  written.back = !site.marked(journal.id);
+  if (written.back) check_returnable(site, journal);
+  const std::vector<Operation> operations = written.back ? plan_return(site, journal.id, journal.previous)
+                                                         : plan_deploy(site, journal, unknown, generated);
   write_operations(site, journal.id, operations);
-  site.write_journal(journal);
+  site.write_journal(written);
   try {
     apply_switch(site, journal.id, operations);
     restamp(site, journal.id, moved_paths(operations));
   } catch (const Error&) {
-    revert_inplace(site, journal);
-    // What was staged is used up by what was done and undone; undo steps wait for the release to be taken
-    // back.
-    site.clear_stage(journal.id);
-    site.remove_journal();
+    revert_inplace(site, written);
+    forget_activation(site, written);
     throw;
   }
   site.set_live(journal.id);
-  remove_old_undo(site);
+  if (!written.back) remove_old_undo(site);
+}
+
+void give_back(const SiteFolders& site, const Journal& journal) {
+  Journal before;
+  before.id = journal.previous;
+  before.previous = journal.id;
+  if (const std::optional<sync::SealHeader> header = site.seal_header(before.id))
+    before.run_id = header->run_id;
+  before.state = JournalState::committed;
+  site.write_journal(before);
+  site.remove_tree(".porter/undo/" + journal.id);
 }
 
 void revert_inplace(const SiteFolders& site, const Journal& journal) {

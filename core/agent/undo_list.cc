@@ -114,8 +114,8 @@ void rewind(UndoSection& section) {
 
 UndoList UndoList::read(const SiteFolders& site, const std::string& id) {
   UndoList list(site, id);
-  const std::optional<std::string> text =
-      site.porter.read_small("outside/" + id + "/list", kLongestList + kLongestLine);
+  // Notes of what became of the steps come on top of these.
+  const std::optional<std::string> text = site.porter.read_small("outside/" + id + "/list", kSealLimit);
   if (!text) return list;
   list.bytes_ = text->size();
   for (const std::string& line : base::split(*text, '\n')) {

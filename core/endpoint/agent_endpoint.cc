@@ -18,6 +18,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::size_t kPieceBytes = 256U << 10U;
+constexpr std::size_t kMostDifferences = 10'000'000;  // what is taken in from an agent that does not end
 
 std::uint32_t mode_of(const std::filesystem::path& path) {
   struct stat info {};
@@ -55,6 +56,20 @@ std::vector<UploadItem> list_upload(const std::filesystem::path& local, const st
   return items;
 }
 
+// The lines of as many frames as come, `most` at most.
+template <class Lines>
+auto receive_lines(Wire& wire, std::size_t most) {
+  decltype(Lines::lines) all;
+  for (bool last = false; !last;) {
+    Lines some = wire.expect<Lines>();
+    std::move(some.lines.begin(), some.lines.end(), std::back_inserter(all));
+    last = some.last;
+    if (all.size() > most)
+      wire.guard([&] { throw Error(Code::protocol, fmt::format("more than {} lines came", most)); });
+  }
+  return all;
+}
+
 }  // namespace
 
 template <class Answer, class Message>
@@ -89,13 +104,7 @@ std::vector<protocol::Difference> AgentEndpoint::differences(const protocol::Dif
   return base::while_doing(fmt::format("comparing {} on {} with its seal", query.site, where()), [&] {
     const Wire::Use use(*wire_);
     wire_->send(protocol::AskDifferences{query});
-    std::vector<protocol::Difference> all;
-    for (bool last = false; !last;) {
-      protocol::DifferenceLines some = wire_->expect<protocol::DifferenceLines>();
-      std::move(some.lines.begin(), some.lines.end(), std::back_inserter(all));
-      last = some.last;
-    }
-    return all;
+    return receive_lines<protocol::DifferenceLines>(*wire_, kMostDifferences);
   });
 }
 
@@ -189,9 +198,11 @@ void AgentEndpoint::unfreeze(const std::string& site, const std::string& config)
 
 std::vector<protocol::HistoryRecord> AgentEndpoint::history(const std::string& site, protocol::Layout layout,
                                                             std::uint32_t limit) {
-  return exchange<protocol::HistoryLines>("reading the history of " + site,
-                                          protocol::AskHistory{site, layout, limit})
-      .lines;
+  return base::while_doing(fmt::format("reading the history of {} on {}", site, where()), [&] {
+    const Wire::Use use(*wire_);
+    wire_->send(protocol::AskHistory{site, layout, limit});
+    return receive_lines<protocol::HistoryLines>(*wire_, limit);
+  });
 }
 
 protocol::RunResult AgentEndpoint::run(const protocol::RunRequest& request) {

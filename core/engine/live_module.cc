@@ -64,14 +64,9 @@ bool LiveModule::has_foreign_handlers(const Signal& signal) const {
 
 void LiveModule::switch_live() {
   const PluginLock::Unlocked waiting;
-  endpoint::Endpoint& endpoint = *deployment_.host->endpoint;
-  const bool inplace = deployment_.settings->layout() == settings::Layout::inplace;
-  // In place, the older files are those that the last activation replaced.
-  if (inplace && run_.request.action == Action::rollback)
-    return endpoint.revert(deployment_.site(), deployment_.before.current, "rollback");
   const bool all = deployment_.settings->deletion() == settings::Deletion::unknown;
-  endpoint.activate(deployment_.site(), deployment_.release_id, run_.request.run_id,
-                    all ? protocol::Deletion::unknown : protocol::Deletion::listed);
+  deployment_.host->endpoint->activate(deployment_.site(), deployment_.release_id, run_.request.run_id,
+                                       all ? protocol::Deletion::unknown : protocol::Deletion::listed);
 }
 
 void LiveModule::send() {

@@ -222,7 +222,7 @@ class Rollback {
 
   // What somebody went back from is not offered again by itself.
   void mark_left(Deployment& one) {
-    if (one.state != State::committed || is_inplace(one)) return;
+    if (one.state != State::committed) return;
     std::string why = "rolled back by " + Run::user();
     if (!run_.request.message.empty()) why += ": " + run_.request.message;
     one.host->endpoint->mark(one.site(), one.before.current, protocol::Mark::bad, why);

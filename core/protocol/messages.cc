@@ -195,7 +195,7 @@ void describe(A& a, AskHistory& m) {
 }
 template <class A>
 void describe(A& a, HistoryLines& m) {
-  a.list(m.lines, [](A& inner, HistoryRecord& line) { describe(inner, line); });
+  a.flag(m.last), a.list(m.lines, [](A& inner, HistoryRecord& line) { describe(inner, line); });
 }
 template <class A>
 void describe(A& a, AskDifferences& m) {

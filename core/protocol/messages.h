@@ -143,6 +143,7 @@ struct AskHistory {
 };
 struct HistoryLines {
   static constexpr Type kType = Type::history_lines;
+  bool last = false;
   std::vector<HistoryRecord> lines;
 };
 

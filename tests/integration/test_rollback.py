@@ -167,6 +167,32 @@ class Rollback(Case):
         self.assertNotEqual(self.tree_of_site(), self.without_porter(first))
         self.rollback()
         self.assertEqual(self.tree_of_site(), self.without_porter(first))
+        self.assertIn("no older release", self.rollback(code=USAGE).err)
+        last = self.look("history", "history")[-1]
+        self.assertEqual((last["action"], last["release_id"]), ("rollback", self.live()))
+
+    def test_in_place_a_rollback_that_fails_leaves_what_ran(self):
+        self.ini("layout = inplace\n")
+        self.hook(INSTALLS)
+        self.go()
+        first = self.tree_of_site()
+        self.config(2)
+        self.go()
+        live, second = self.live(), self.tree_of_site()
+        self.hook(INSTALLS + """
+          module.push_signal_handler(porter::SIG_HEALTH_CHECK,
+              [](porter::Module&) { throw std::runtime_error("no coffee"); });""")
+        self.assertIn("no coffee", self.rollback(code=ROLLED_BACK).err)
+        self.assertEqual(self.live(), live)
+        self.assertEqual(self.tree_of_site(), second)
+        self.assertEqual(self.installed(), ("number 2\n", 0o640))
+        self.hook(INSTALLS)
+        self.rollback()  # and can be tried again
+        self.assertEqual(self.tree_of_site(), first)
+        self.assertEqual(self.installed(), ("number 1\n", 0o640))
+
+    def live(self):
+        return os.readlink(self.site() / ".porter/live")
 
     def tree_of_site(self):
         return self.without_porter(porter.tree(self.site(), times=False))

@@ -18,6 +18,7 @@ const Wants kOld = {{"app", folder()},
                     {"kind", folder()},
                     {"kind/file", file("in a folder\n")},
                     {"other", file("a file\n")},
+                    {"points", link("app")},
                     {"gone", folder(0750)},
                     {"gone/file", file("soon gone\n", 0600)}};
 const Wants kNew = {{"app", folder(0700)},
@@ -26,7 +27,10 @@ const Wants kNew = {{"app", folder(0700)},
                     {"app/latest", link("same.txt")},
                     {"kind", file("now a file\n")},
                     {"other", folder()},
-                    {"other/file", file("now in a folder\n")}};
+                    {"other/file", file("now in a folder\n")},
+                    {"points", folder()},
+                    {"points/deep", folder()},
+                    {"points/deep/file", file("not in app\n")}};
 
 Listing with(Listing all, const Listing& more) {
   all.insert(more.begin(), more.end());
@@ -51,7 +55,7 @@ TEST_CASE("an inplace site changes only what differs and leaves unknown files al
   const Listing unknown = {{"gone", "folder:0750"}, {"gone/upload", "file:0644:from a user"}};
   const ino_t same = Beneath::open(site.path()).look("app/same.txt")->st_ino;
   Stage stage = site.begin_stage("r2", "run2");
-  CHECK(fill(stage, kNew) == 3);
+  CHECK(fill(stage, kNew) == 4);
   stage.seal({});
   CHECK(list_folder(site.path()) == with(listing_of(kOld), unknown));
   site.activate("r2", "run2");
@@ -121,6 +125,82 @@ TEST_CASE("unknown files are removed only when told so, and come back with a rev
   CHECK(list_folder(site.path()) == listing_of(kNew));
   site.revert("r2");
   CHECK(list_folder(site.path()) == before);
+}
+
+TEST_CASE(
+    "what came since where another kind of entry stood is moved aside, and nothing stops the way back") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kOld);
+  send(site, "r2", kNew);
+  site.activate("r2", "run2");
+  base::write_file(site.path() + "/other/log", "from the application");
+  base::write_file(site.path() + "/points/log", "from the application");
+  // As `sed -i` does it.
+  base::write_file(site.path() + "/kind.new", "changed by a handler", 0600);
+  fs::rename(site.path() + "/kind.new", site.path() + "/kind");
+  site.revert("r2");
+  CHECK(list_folder(site.path()) ==
+        with(listing_of(kOld), {{"other.porter-r2", "folder:0755"},
+                                {"other.porter-r2/log", "file:0644:from the application"},
+                                {"points.porter-r2", "folder:0755"},
+                                {"points.porter-r2/log", "file:0644:from the application"},
+                                {"kind.porter-r2", "file:0600:changed by a handler"}}));
+  CHECK(site.look().current == "r1");
+  CHECK_FALSE(site.look().drift.any());
+  CHECK(site.look().leftovers == 0);
+}
+
+TEST_CASE("a rollback in place brings back everything, and what ran before when it fails") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kOld);
+  fs::create_directories(site.path() + "/logs/deep");
+  base::write_file(site.path() + "/logs/deep/today", "log");
+  const Listing before = list_folder(site.path());
+  send(site, "r2", kNew);
+  site.activate("r2", "run2", Unknown::remove);
+  site.commit("r2", 5);
+  const Listing between = list_folder(site.path());
+  site.activate("r1", "back");
+  CHECK(list_folder(site.path()) == before);
+  CHECK(site.look().current == "r1");
+  CHECK_FALSE(site.look().drift.any());
+  SECTION("it fails, and can be tried again") {
+    site.revert("r1", "health check");
+    CHECK(list_folder(site.path()) == between);
+    CHECK(site.look().current == "r2");
+    CHECK_FALSE(site.look().drift.any());
+    CHECK(site.look().leftovers == 0);
+    site.activate("r1", "back again");
+    CHECK(list_folder(site.path()) == before);
+  }
+  SECTION("it stays, and the next deploy follows it") {
+    site.commit("r1", 5, {"rollback", "", ""});
+    CHECK(site.look().leftovers == 0);
+    deploy(site, "r3", kNew);
+    CHECK(site.look().releases.size() == 2);
+    CHECK(code_of([&] { site.activate("r2", "too far"); }) == Code::refused);
+    site.activate("r1", "back");
+    CHECK_FALSE(site.look().drift.any());
+  }
+}
+
+TEST_CASE("a rollback in place that somebody's files stop changes nothing, and can be tried again") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kOld);
+  deploy(site, "r2", kNew);
+  // r1 has a folder "kind" where r2 has a file, and a file "other" where r2 has a folder.
+  base::write_file(site.path() + "/other/precious", "from a user");
+  const Listing before = list_folder(site.path());
+  CHECK(code_of([&] { site.activate("r1", "back"); }) == Code::refused);
+  CHECK(list_folder(site.path()) == before);
+  CHECK(site.look().current == "r2");
+  CHECK_FALSE(site.look().drift.any());
+  fs::remove(site.path() + "/other/precious");
+  site.activate("r1", "back");
+  CHECK(list_folder(site.path()) == listing_of(kOld));
 }
 
 TEST_CASE("an unknown folder in a file's way stops the activation and the old tree stays") {

@@ -23,11 +23,22 @@ const Wants kOld = {{"a", folder()},
                     {"b/goes", file("bye\n")},
                     {"turns", folder()},
                     {"turns/inside", file("was\n")},
+                    {"unfolds", file("flat\n")},
+                    {"points", link("a")},
                     {"mode", file("x\n", 0600)}};
-const Wants kNew = {{"a", folder(0700)},         {"a/changes", file("new content\n")},
-                    {"a/same", file("same\n")},  {"a/link", link("changes")},
-                    {"a/new", file("fresh\n")},  {"turns", file("a file\n")},
-                    {"mode", file("x\n", 0644)}, {"c", folder()},
+const Wants kNew = {{"a", folder(0700)},
+                    {"a/changes", file("new content\n")},
+                    {"a/same", file("same\n")},
+                    {"a/link", link("changes")},
+                    {"a/new", file("fresh\n")},
+                    {"turns", file("a file\n")},
+                    {"unfolds", folder()},
+                    {"unfolds/leaf", file("thin\n")},
+                    {"points", folder(0700)},
+                    {"points/deep", folder()},
+                    {"points/deep/leaf", file("here\n")},
+                    {"mode", file("x\n", 0644)},
+                    {"c", folder()},
                     {"c/d", file("deep\n")}};
 
 int steps_left = 0;
@@ -314,7 +325,8 @@ Listing outside_of(const fs::path& at) {
 // nothing else is left. `outside` tells what belongs to each; gives how often each was live.
 std::map<std::string, int> kill_outside(Layout layout,
                                         const std::function<void(Site&, const fs::path&)>& work,
-                                        const std::map<std::string, Listing>& outside) {
+                                        const std::map<std::string, Listing>& outside,
+                                        const std::function<void(Site&, const fs::path&)>& then = {}) {
   const OrdinaryUser user;
   std::map<std::string, int> lives;
   const TemporaryFolder temporary;
@@ -348,6 +360,7 @@ std::map<std::string, int> kill_outside(Layout layout,
     for (const std::string& id : names_in(at / "site/.porter/outside"))
       CHECK(ids_of(state).count(id) == 1);
     ++lives[state.current];
+    if (then) then(site, at);
     if (done) return lives;
   }
 }
@@ -430,16 +443,48 @@ TEST_CASE("killed at any moment of a rollback that is taken back, what is outsid
   CHECK(lives.at("r1") > 1);
 }
 
-TEST_CASE("killed at any moment of an inplace rollback, what is outside belongs to what is live") {
-  const auto lives = kill_outside(Layout::inplace,
-                                  [](Site& site, const fs::path&) {
-                                    site.place_files("r1");
-                                    site.revert("r2", "rollback");
-                                    site.commit("r1", 5, {"rollback", "", ""});
-                                  },
-                                  {{"r1", kOutside1}, {"r2", kOutside2}});
-  CHECK(lives.at("r2") > 20);
-  CHECK(lives.at("r1") > 20);
+namespace {
+
+void go_back(Site& site, const std::string& run) {
+  site.place_files("r1");
+  site.activate("r1", run);
+}
+
+// Whatever became of the killed one, the next gets there.
+void go_back_again(Site& site, const fs::path& at) {
+  if (site.look(CheckDrift::no).current == "r2") go_back(site, "again");
+  CHECK(live_listing(site) == listing_of(kOld));
+  CHECK(outside_of(at) == kOutside1);
+  site.commit("r1", 5, {"rollback", "", ""});
+  CHECK(names_in(at / "site/.porter/undo") == std::set<std::string>{"r1"});
+}
+
+}  // namespace
+
+TEST_CASE(
+    "killed at any moment of an inplace rollback, the older tree, the newer one, and the way are whole") {
+  const auto lives = kill_outside(
+      Layout::inplace,
+      [](Site& site, const fs::path&) {
+        go_back(site, "back");
+        site.commit("r1", 5, {"rollback", "", ""});
+      },
+      {{"r1", kOutside1}, {"r2", kOutside2}}, go_back_again);
+  CHECK(lives.at("r2") > 60);
+  CHECK(lives.at("r1") > 5);
+}
+
+TEST_CASE(
+    "killed at any moment of an inplace rollback that is taken back, what ran before runs, or the older") {
+  const auto lives = kill_outside(
+      Layout::inplace,
+      [](Site& site, const fs::path&) {
+        go_back(site, "back");
+        site.revert("r1");
+      },
+      {{"r1", kOutside1}, {"r2", kOutside2}}, go_back_again);
+  CHECK(lives.at("r2") > 90);
+  CHECK(lives.at("r1") > 1);
 }
 
 TEST_CASE("killed at any moment of the first deploy, nothing or the release is live") {

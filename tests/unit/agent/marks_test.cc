@@ -171,6 +171,29 @@ TEST_CASE("an inplace deploy that is taken back leaves no bad release") {
   CHECK(site.history().back().message == "health check");
 }
 
+TEST_CASE("a bad release that was gone back to and is kept when its run died is good again") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kTree);
+  deploy(site, "r2", kOther);
+  site.mark("r1", Mark::bad, "slow");
+  site.activate("r1", "back");
+  send(site, "r3", kOther);
+  site.activate("r3", "run3");
+  CHECK(site.look().bad.empty());
+}
+
+TEST_CASE("the live release is not removed, whatever is said of it") {
+  const TemporaryFolder temporary;
+  Site site = prepared(temporary);
+  deploy(site, "r1", kTree);
+  base::write_file(site.path() + "/.porter/bad/r1", "reason=x since=2026 failed=1 end\n");
+  fail(site, "r2", "health check");
+  CHECK(site.look().current == "r1");
+  CHECK(list_folder(site.live_path() + "/") == listing_of(kTree));
+  CHECK(release_ids(site) == Ids{"r1", "r2"});
+}
+
 TEST_CASE("bad releases do not take the place of good ones, and go by their age") {
   const TemporaryFolder temporary;
   Site site = prepared(temporary);

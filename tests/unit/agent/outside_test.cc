@@ -276,9 +276,9 @@ TEST_CASE("a rollback that is reverted leaves the outside as the left release ha
 TEST_CASE("an inplace site goes back one deploy with its files") {
   Outside at(Layout::inplace);
   deploy_three(at);
-  at.site.place_files("r1");
-  at.site.revert("r2", "rollback");
+  roll_back(at, "r1", "back");
   at.site.commit("r1", 5, {"rollback", "", ""});
+  CHECK(at.site.history().back().action == "rollback");
   CHECK(at.now() == kAfterR1);
   CHECK(at.site.look().current == "r1");
   CHECK(at.site.look().leftovers == 0);
@@ -443,19 +443,24 @@ TEST_CASE("a resumed run does not take its own file for what was there before") 
   at.write("conf", "the only copy");
   Stage stage = at.site.begin_stage("r2", "run2");
   at.install("r2", "conf", "new");
+  at.install("r2", "fresh", "new");
   fill(stage, kTree);
   stage.seal({});
   at.site.place_files("r2");
-  fs::rename(at.etc + "/conf", at.etc + "/moved");
-  fs::create_directory(at.etc + "/conf");
+  for (const char* name : {"/conf", "/fresh"}) {
+    fs::rename(at.etc + name, at.folder.path() / ("moved-" + std::string(name + 1)));
+    fs::create_directory(at.etc + name);
+  }
   PrepareOptions wanted = options();
   wanted.keep_release = "r2";
   at.site.release_lock();
   REQUIRE_FALSE(at.site.prepare(wanted));
-  fs::remove(at.etc + "/conf");
-  fs::rename(at.etc + "/moved", at.etc + "/conf");
+  for (const char* name : {"/conf", "/fresh"}) {
+    fs::remove(at.etc + name);
+    fs::rename(at.folder.path() / ("moved-" + std::string(name + 1)), at.etc + name);
+  }
   at.activate("r2");
-  CHECK(at.now() == Listing{{"conf", "file:0644:new"}});
+  CHECK(at.now() == Listing{{"conf", "file:0644:new"}, {"fresh", "file:0644:new"}});
   at.site.revert("r2");
   CHECK(at.now() == Listing{{"conf", "file:0644:the only copy"}});
   CHECK_FALSE(fs::exists(at.path + "/.porter/outside/r2:1.old"));

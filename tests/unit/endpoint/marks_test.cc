@@ -98,3 +98,17 @@ TEST_CASE("differences arrive whole, however many, and without a lock", "[marks]
   ask.release_id = "r9";
   CHECK(other->differences(ask).at(0).path.empty());
 }
+
+TEST_CASE("a history that is longer than a frame comes whole, and no more of it than was asked for",
+          "[marks]") {
+  const Deployed at;
+  std::string lines;
+  for (int i = 0; i < 600; ++i)
+    lines += "action=commit release=r" + std::to_string(i) + " message=" + std::string(5000, 'x') + " end\n";
+  base::write_file(at.site / ".porter/history", lines);
+  const auto all = at.agent->history(at.site.string(), protocol::Layout::releases, 5000);
+  REQUIRE(all.size() == 600);
+  CHECK(all[0].release == "r0");
+  CHECK(all[599].release == "r599");
+  CHECK(at.agent->history(at.site.string(), protocol::Layout::releases, 300).at(0).release == "r300");
+}

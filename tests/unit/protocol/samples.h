@@ -120,6 +120,7 @@ inline std::vector<Sample> samples() {
       sample(UnlockSite{"/srv/a"}),
       sample(AskHistory{"/srv/a", Layout::releases, 50}),
       sample(HistoryLines{
+          true,
           {{"2026-01-02T03:04:05Z", "commit", "r2", "r1", "run1", "ada@laptop", "v2", "testing", "because"},
            {}}}),
       sample(AskDifferences{{"/srv/a", Layout::inplace, "r1", {"*.pyc"}, true, true}}),
