@@ -1,6 +1,7 @@
 #include "core/engine/conductor.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/engine/activation.h"
 #include "core/engine/approach.h"
@@ -37,6 +38,8 @@ class Conductor {
 
  private:
   ExitCode walk_to_end() {
+    if (!run_.request.plan_file.empty())
+      plan_ = read_plan(run_.request);  // before anybody waits for anything
     walk_.fleet = run_.resumes ? prepare_again(run_, *walk_.folder) : prepare_fleet(run_);
     confirm(walk_, "deploy to");
     connect_all(walk_);
@@ -44,10 +47,10 @@ class Conductor {
     if (none_to_do()) return finish_unchanged();
     if (run_.resumes) renew_release_ids(walk_);
     prepare_modules();
-    if (run_.request.dry_run) return show_plan(walk_);
+    if (run_.request.dry_run) return show();
     lock_all(walk_);
     if (none_to_do()) return finish_unchanged();  // somebody else did it while we waited
-    if (!run_.request.plan_file.empty()) hold_to_plan(walk_);
+    if (plan_) hold_to_plan(walk_, *plan_);
     prepare_modules();  // those that somebody else changed while we waited
     if (run_.resumes)
       keep_more(walk_);
@@ -64,9 +67,16 @@ class Conductor {
   }
 
   ExitCode finish_unchanged() {
-    if (run_.request.dry_run) return show_plan(walk_);
-    if (!run_.request.plan_file.empty()) hold_to_plan(walk_);
+    if (run_.request.dry_run) return show();
+    if (plan_) hold_to_plan(walk_, *plan_);
     return end();
+  }
+
+  // What a deploy would refuse is shown, too, before it is refused.
+  ExitCode show() {
+    const ExitCode code = show_plan(walk_);
+    if (plan_) hold_to_plan(walk_, *plan_);
+    return code;
   }
 
   // Handlers of what something is to be done to, and builds: each module once.
@@ -171,6 +181,7 @@ class Conductor {
 
   Run& run_;
   Walk walk_;
+  std::optional<Plan> plan_;  // that this run is held to
 };
 
 }  // namespace

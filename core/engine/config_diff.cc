@@ -1,70 +1,71 @@
 #include "core/engine/config_diff.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/base/files.h"
-#include "core/base/subprocess.h"
-#include "core/base/text.h"
-#include "core/inventory/mask.h"
+#include "core/engine/config_text.h"
 
 namespace porter::engine {
 namespace {
 
+namespace fs = std::filesystem;
+using protocol::PathKind;
+
 constexpr std::uint64_t kLargest = 256U << 10U;  // bytes; what is larger is no file to read line by line
-constexpr std::chrono::seconds kDiffDeadline{30};
+constexpr std::uint32_t kOthers = 077;
 
-std::string live_content(const Deployment& one, const std::string& path, bool fresh) {
-  if (fresh) return "";
-  const std::string live = is_inplace(one) ? one.site() : one.site() + "/current";
-  return one.host->endpoint->read_file(live + "/" + path, kLargest);
+struct Content {
+  std::string text;
+  bool is_private = false;
+};
+
+void check_size(std::uintmax_t size) {
+  if (size > kLargest) throw base::Error(base::Code::refused, "too large to be shown");
 }
 
-// diff(1) reads files; what is in them is nobody else's business.
-std::string unified(const std::string& path, const std::string& before, const std::string& after,
-                    const base::CancelToken& cancel) {
-  const base::TemporaryFolder folder("porter-plan");
-  base::write_file(folder.path() / "live", before, 0600);
-  base::write_file(folder.path() / "new", after, 0600);
-  base::Command diff;
-  diff.arguments = {"diff", "-u", "--label", "live/" + path, "--label", "new/" + path, "live", "new"};
-  diff.directory = folder.path();
-  return base::run_command(diff, base::Deadline::in(kDiffDeadline), cancel).output;
+Content new_content(const fs::path& source) {
+  check_size(fs::file_size(source));
+  const auto mode = static_cast<std::uint32_t>(fs::status(source).permissions());
+  return {base::read_file(source, kLargest), (mode & kOthers) == 0};
 }
 
-std::ptrdiff_t count_changes(const std::string& diff) {
-  const std::vector<std::string> lines = base::split(diff, '\n');
-  return std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
-    return line.starts_with('+') || line.starts_with('-');
-  });
+Content live_content(const Deployment& one, const std::string& path) {
+  const std::string file = (is_inplace(one) ? one.site() : one.site() + "/current") + "/" + path;
+  const protocol::PathState state = one.host->endpoint->stat(file);
+  if (state.kind == PathKind::missing) return {};
+  if (state.kind != PathKind::file) throw base::Error(base::Code::refused, "what is live there is no file");
+  check_size(state.size);
+  return {one.host->endpoint->read_file(file, kLargest), (state.mode & kOthers) == 0};
 }
 
-// Secrets are hidden before the two are compared: some go over many lines.
-void list_changes(const std::string& path, const std::string& before, const std::string& after,
-                  const base::CancelToken& cancel, std::vector<std::string>& lines) {
-  const std::string shown = unified(path, inventory::mask_text(before), inventory::mask_text(after), cancel);
-  for (const std::string& line : base::split(shown, '\n')) {
-    if (!line.empty()) lines.push_back(line);
-  }
-  if (count_changes(shown) < count_changes(unified(path, before, after, cancel)))
-    lines.push_back(path + ": a secret changes; it is not shown");
+std::vector<std::string> changes_of(const Deployment& one, const settings::ConfigFile& file, bool fresh) {
+  const std::string& path = file.destination;
+  const fs::path source = one.settings->config_folder() / file.source;
+  const Content before = fresh ? Content() : live_content(one, path);
+  const Content after = new_content(source);
+  const bool is_private = before.is_private || after.is_private;
+  return describe_changes(path, before.text, after.text, is_private ? Shown::names : Shown::simple_values);
 }
 
 }  // namespace
 
-std::vector<std::string> config_changes(const Walk& walk, const Deployment& one,
-                                        const std::vector<std::string>& paths) {
+std::vector<std::string> config_changes(const Deployment& one, const std::vector<std::string>& paths) {
   std::vector<std::string> lines;
+  const auto listed = [&](const std::string& path) {
+    return std::find(paths.begin(), paths.end(), path) != paths.end();
+  };
   for (const settings::ConfigFile& file : one.settings->config_files()) {
-    const bool changed = std::find(paths.begin(), paths.end(), "~ " + file.destination) != paths.end();
-    const bool fresh = std::find(paths.begin(), paths.end(), "+ " + file.destination) != paths.end();
-    if (!changed && !fresh) continue;
+    const bool fresh = listed("+ " + file.destination);
+    if (!fresh && !listed("~ " + file.destination)) continue;
+    // Where an optional one is not there, the file is the source's own.
+    if (file.optional && !fs::exists(one.settings->config_folder() / file.source)) continue;
     try {
-      const std::string after = base::read_file(one.settings->config_folder() / file.source, kLargest);
-      list_changes(file.destination, live_content(one, file.destination, fresh), after,
-                   walk.run.shield.waits(), lines);
+      const std::vector<std::string> changes = changes_of(one, file, fresh);
+      lines.insert(lines.end(), changes.begin(), changes.end());
     } catch (const base::Error& problem) {
       if (problem.code() != base::Code::refused) throw;
-      lines.push_back(file.destination + ": too large to be shown");
+      lines.push_back(file.destination + ": " + problem.message());
     }
   }
   return lines;

@@ -1,6 +1,6 @@
 #pragma once
-// How [config_files] would change on a target, for a plan: unified differences against what is live, secrets
-// hidden. Reads the target, changes nothing.
+// How [config_files] would change on a target, for a plan: which settings, and no secret of them. Reads the
+// target, changes nothing.
 
 #include <string>
 #include <vector>
@@ -9,9 +9,8 @@
 
 namespace porter::engine {
 
-// Lines of diff -u for the config files among `paths` ("~ name", "+ name", as a plan lists them); a line
-// that looks like a secret shows its value as ***.
-std::vector<std::string> config_changes(const Walk& walk, const Deployment& one,
-                                        const std::vector<std::string>& paths);
+// Lines of config_text.h for the config files among `paths` ("~ name", "+ name", as a plan lists them). Of a
+// file that only its owner may read, here or on the target, no value is shown.
+std::vector<std::string> config_changes(const Deployment& one, const std::vector<std::string>& paths);
 
 }  // namespace porter::engine

@@ -8,6 +8,9 @@
 #include "core/base/files.h"
 
 namespace porter::engine {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Basis, module, host, live, live_root, composed, key, version)
+
 namespace {
 
 using base::Code;
@@ -16,18 +19,6 @@ using nlohmann::json;
 
 constexpr int kFormat = 1;
 constexpr std::size_t kLimit = 64U << 20U;
-
-// What one module on one host was planned from. Digests as hex.
-struct Basis {
-  std::string module;
-  std::string host;
-  std::string live;       // release id; "" for none
-  std::string live_root;  // root digest of the live release's seal
-  std::string composed;   // root digest of the composed tree
-  std::string key;        // settings, handlers and config with it: the skip key
-  std::string version;    // for people
-};
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Basis, module, host, live, live_root, composed, key, version)
 
 Basis basis_of(const Deployment& one) {
   return {one.module_name(),
@@ -44,22 +35,6 @@ std::vector<Basis> all_of(const Walk& walk) {
   for (const auto& one : walk.fleet.deployments)
     all.push_back(basis_of(*one));
   return all;
-}
-
-std::map<std::string, Basis> read_plan(const std::filesystem::path& file) {
-  try {
-    const json plan = json::parse(base::read_file(file, kLimit));
-    if (plan.at("porter_plan") != kFormat)
-      throw Error(Code::bad_value, "a plan of another format").at(file.string());
-    std::map<std::string, Basis> found;
-    for (const Basis& basis : plan.at("targets").get<std::vector<Basis>>())
-      found.emplace(basis.module + " on " + basis.host, basis);
-    return found;
-  } catch (const json::exception& problem) {
-    throw Error(Code::bad_value, fmt::format("is no plan: {}", problem.what()))
-        .at(file.string())
-        .hint("porter-admin plan --out FILE makes one");
-  }
 }
 
 std::string or_nothing(const std::string& release) {
@@ -87,13 +62,28 @@ void write_plan(const Walk& walk, const std::filesystem::path& file) {
   base::write_file(request.directory / file, plan.dump(2, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-void hold_to_plan(const Walk& walk) {
-  const Request& request = walk.run.request;
-  std::map<std::string, Basis> planned = read_plan(request.directory / request.plan_file);
+Plan read_plan(const Request& request) {
+  const std::string& file = request.plan_file;
+  try {
+    const json plan = json::parse(base::read_file(request.directory / file, kLimit));
+    if (plan.at("porter_plan") != kFormat) throw Error(Code::bad_value, "a plan of another format").at(file);
+    Plan found{file, {}};
+    for (const Basis& basis : plan.at("targets").get<std::vector<Basis>>())
+      found.targets.emplace(basis.module + " on " + basis.host, basis);
+    return found;
+  } catch (const json::exception& problem) {
+    throw Error(Code::bad_value, fmt::format("is no plan: {}", problem.what()))
+        .at(file)
+        .hint("porter-admin plan --out FILE makes one");
+  }
+}
+
+void hold_to_plan(const Walk& walk, const Plan& plan) {
+  std::map<std::string, Basis> planned = plan.targets;
   std::vector<Error> problems;
   const auto stale = [&](const std::string& place, const std::string& what) {
     problems.push_back(Error(Code::stale_plan, fmt::format("{}: {}", place, what))
-                           .at(request.plan_file)
+                           .at(plan.file)
                            .hint("look again: porter-admin plan --out FILE"));
   };
   for (const Basis& now : all_of(walk)) {

@@ -88,10 +88,10 @@ void list_handlers(const LiveModule& module, event::Planned& out) {
   }
 }
 
-event::Planned plan_of(const Walk& walk, const Deployment& one) {
+event::Planned plan_of(const Deployment& one) {
   event::Planned out = plan_files(one);
   if (out.unchanged) return out;
-  out.config_changes = config_changes(walk, one, out.paths);
+  out.config_changes = config_changes(one, out.paths);
   // A module that owns its procedure leaves the barrier between staging and activation.
   out.own_procedure = one.module->scope->has_foreign_handlers(SIG_DEPLOY);
   list_handlers(*one.live, out);
@@ -120,7 +120,7 @@ ExitCode show_plan(Walk& walk) {
   std::mutex mutex;
   std::map<const Deployment*, event::Planned> plans;
   walk.each_module_on_host([&](HostRun&, Deployment& one) {
-    event::Planned plan = plan_of(walk, one);
+    event::Planned plan = plan_of(one);
     const std::lock_guard lock(mutex);
     plans.emplace(&one, std::move(plan));
   });

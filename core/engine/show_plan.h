@@ -1,5 +1,5 @@
 #pragma once
-// What a deploy would do, from real manifests of both sides: files and bytes, config files line by line, and
+// What a deploy would do, from real manifests of both sides: files and bytes, settings in config files, and
 // whose handlers will run. Changes nothing on any target.
 
 #include "core/engine/walk.h"

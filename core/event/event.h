@@ -47,7 +47,7 @@ struct Planned {
   std::vector<std::string> paths;           // "- path", "~ path", "+ path"
   std::string version;                      // what would be deployed: "1a2b3c4d (branch main)"
   std::string live;                         // release id that is live, "" for none
-  std::vector<std::string> config_changes;  // lines of diff -u, secrets as ***
+  std::vector<std::string> config_changes;  // which settings of config files change
   std::vector<std::string> handlers;        // "SIG_POST_ACTIVATE: plugin acme.audit 1.0", in firing order
   bool own_procedure = false;  // a handler replaced SIG_DEPLOY: the module does not wait for the others
 };

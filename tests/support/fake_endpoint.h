@@ -98,7 +98,14 @@ class FakeHosts {
     const std::lock_guard lock(mutex_);
     return sites_[{host, path}];
   }
-  std::int64_t clock_offset = 0;  // seconds that all hosts are ahead
+  // Files that lie on all hosts, for stat() and read_file(), by absolute path.
+  struct File {
+    std::string text;
+    std::uint32_t mode = 0644;
+    protocol::PathKind kind = protocol::PathKind::file;
+  };
+  std::map<std::string, File> files;  // to be changed between runs only
+  std::int64_t clock_offset = 0;      // seconds that all hosts are ahead
   // All of them, to be put back later: what they were at that moment.
   using Sites = std::map<std::pair<std::string, std::string>, Site>;
   Sites sites() const {
@@ -285,11 +292,14 @@ class FakeEndpoint final : public endpoint::Endpoint {
   }
   protocol::PathState stat(const std::string& path) override {
     take("stat", path);
-    return {};
+    const auto found = hosts_.files.find(path);
+    if (found == hosts_.files.end()) return {};
+    return {found->second.kind, found->second.mode, found->second.text.size(), 0, ""};
   }
   std::string read_file(const std::string& path, std::uint64_t) override {
     take("read", path);
-    return {};
+    const auto found = hosts_.files.find(path);
+    return found == hosts_.files.end() ? "" : found->second.text;
   }
   void write_file(const std::string& path, std::string_view, std::uint32_t) override { take("write", path); }
   void upload(const std::filesystem::path&, const std::string& path) override { take("upload", path); }
