@@ -23,7 +23,7 @@ Flags::Flags(CLI::App& app, const std::vector<PluginArgument>& plugins) : app_(a
   app_.set_help_flag("-h,--help", "show this help");
   app_.footer(kExitCodes);
   add_deploy(plugins);
-  add_plan();
+  add_plan(plugins);
   add_rollback();
   add_resume();
   add_looks();
@@ -112,13 +112,15 @@ void Flags::add_deploy(const std::vector<PluginArgument>& plugins) {
     add_plugin_argument(deploy, argument);
 }
 
-void Flags::add_plan() {
+void Flags::add_plan(const std::vector<PluginArgument>& plugins) {
   CLI::App* plan = action("plan", "show what a deploy would do, and change nothing", Action::deploy);
   plan->preparse_callback([this](std::size_t) { out_.request.dry_run = true; });
   add_source(plan);
   plan->add_option("--out", out_.request.plan_out, "write the plan to this file, for deploy --plan");
   plan->add_flag("--detailed-exitcode", out_.request.detailed_exit_code,
                  "exit 3 when there is something to deploy");
+  for (const PluginArgument& argument : plugins)
+    add_plugin_argument(plan, argument);
 }
 
 void Flags::add_rollback() {
@@ -209,13 +211,12 @@ void Flags::add_others() {
   explain->add_option("key", out_.name, "keep_releases, module.path, plugin:NAME, …")->required();
 }
 
-void Flags::add_plugin_argument(CLI::App* deploy, const PluginArgument& argument) {
+void Flags::add_plugin_argument(CLI::App* to, const PluginArgument& argument) {
   const std::string flag = "--" + argument.name;
-  CLI::App* group = groups_.contains(argument.plugin)
-                        ? groups_[argument.plugin]
-                        : (groups_[argument.plugin] = deploy->add_option_group(argument.plugin));
+  CLI::App*& group = groups_[{to, argument.plugin}];
+  if (group == nullptr) group = to->add_option_group(argument.plugin);
   std::map<std::string, std::string>& given = out_.request.plugin_arguments;
-  if (deploy->get_option_no_throw(flag) != nullptr) {
+  if (to->get_option_no_throw(flag) != nullptr) {
     throw base::Error(
         base::Code::plugin_refused,
         fmt::format("plugin {} declares {}, which porter-admin has itself", argument.plugin, flag))

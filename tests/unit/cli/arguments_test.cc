@@ -106,11 +106,12 @@ TEST_CASE("--force takes names, or none for all", "[arguments]") {
   CHECK(before.modules == Words{"one"});
 }
 
-TEST_CASE("arguments of plugins belong to deploy and arrive by name", "[arguments]") {
+TEST_CASE("arguments of plugins belong to deploy and plan, and arrive by name", "[arguments]") {
   const auto given = parse({"deploy", "--audit-level", "--audit-level-is-odd", "--audit-all"});
   CHECK(given.request.plugin_arguments ==
         std::map<std::string, std::string>{{"audit-level", "--audit-level-is-odd"}, {"audit-all", ""}});
   CHECK(parse({"deploy", "--audit-level=a b"}).request.plugin_arguments.at("audit-level") == "a b");
+  CHECK(parse({"plan", "--audit-level=a b"}).request.plugin_arguments.at("audit-level") == "a b");
   CHECK(parse({"deploy"}).request.plugin_arguments.empty());
   CHECK(refusal({"run", "--audit-all", "--", "x"}).message() == "unknown flag \"--audit-all\"");
   CHECK(refusal({"deploy", "--audit-al"}).hint_text() == "did you mean \"--audit-all\"?");

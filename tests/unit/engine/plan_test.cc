@@ -187,6 +187,37 @@ TEST_CASE("a plan that something changed since is refused, by name, before anyth
     run.request.hosts = {"one"};
     what = "root on two: is in the plan, and would not be deployed";
   }
+  SECTION("the modules") {
+    run.request.modules = {"lib"};
+    what = "root on two: is in the plan, and would not be deployed";
+  }
+  SECTION("--force") {
+    run.request.force = {"lib"};
+    what = "lib on one: the plan does not force it";
+  }
+  SECTION("--adopt") {
+    run.request.adopt = true;
+    what = "the plan was made without --adopt";
+  }
+  SECTION("another config") {
+    run.write("project.ini",
+              "[project]\nname = Shop\ndepends = root\n"
+              "[hosts]\none = ann@one.example.org\ntwo = ann@two.example.org\n"
+              "[config:testing]\nhosts = one, two\n[config:production]\nhosts = one, two\n");
+    run.request.config = "production";
+    what = "the plan is one of config \"testing\", and this is \"production\"";
+  }
+  SECTION("arguments of plugins") {
+    run.request.plugin_arguments = {{"level", "hunter2"}};
+    what = "the plan was made with other arguments for plugins";
+  }
+  SECTION("the machine") {
+    run.write("project.ini",
+              "[project]\nname = Shop\ndepends = root\n"
+              "[hosts]\none = ann@one.example.org\ntwo = bob@two.example.net:2022\n"
+              "[config:testing]\nhosts = one, two\n");
+    what = "lib on two: is bob@two.example.net:2022 now, it was ann@two.example.org";
+  }
   CHECK(run.deploy_planned() == ExitCode::refused);
   Names told;
   for (const auto& failure : run.events.of<event::Failure>())
@@ -218,6 +249,35 @@ TEST_CASE("a plan that is not there is told before anybody waits for anything") 
   CHECK(run.deploy() == ExitCode::usage);
   CHECK_THAT(run.failure(), Contains("plna.json"));
   CHECK(run.hosts.steps().empty());
+}
+
+TEST_CASE("a plan made with flags is kept by a deploy with the same ones") {
+  Planning run;
+  run.request.force = {"lib"};
+  run.request.plugin_arguments = {{"level", "hunter2"}};
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  CHECK_THAT(base::read_file(run.plan_file()), !Contains("hunter2"));
+  CHECK(run.deploy_planned() == ExitCode::ok);
+}
+
+TEST_CASE("a plan that was changed by hand is refused, and one that was only laid out anew is not") {
+  Planning run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  std::string text = base::read_file(run.plan_file());
+  SECTION("changed") {
+    const std::size_t at = text.find("\"one\"");
+    REQUIRE(at != std::string::npos);
+    base::write_file(run.plan_file(), text.replace(at, 5, "\"two\""));
+    CHECK(run.deploy_planned() == ExitCode::usage);
+    CHECK_THAT(run.failure(), Contains("plan.json") && Contains("not as it was written"));
+    CHECK(run.hosts.steps().empty());
+  }
+  SECTION("laid out anew") {
+    std::erase(text, '\n');
+    base::write_file(run.plan_file(), text);
+    CHECK(run.deploy_planned() == ExitCode::ok);
+  }
 }
 
 TEST_CASE("what is no plan is refused, and says how one is made") {
