@@ -120,6 +120,24 @@ TEST_CASE("diff tells every difference, and its exit code only when asked") {
   CHECK(run.ask(Action::diff) == ExitCode::plan_has_changes);
 }
 
+TEST_CASE("config files that are missing here are needed by deploy and plan alone") {
+  Deployed run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.ask(Action::deploy) == ExitCode::ok);
+  run.write("root/root.ini",
+            "[module]\npath = /srv/root\ndepends = lib\n[config_files]\nlocal.conf = local.conf\n"
+            "[plugin:tests.handlers]\n");
+  run.request.message = "sale";
+  for (const Action action : {Action::status, Action::releases, Action::history, Action::diff, Action::freeze,
+                              Action::unfreeze, Action::rollback}) {
+    INFO(name_of(action));
+    CHECK(run.ask(action) == ExitCode::ok);
+  }
+  run.request.dry_run = GENERATE(false, true);
+  CHECK(run.ask(Action::deploy) == ExitCode::usage);
+  CHECK_THAT(run.events.of<event::Failure>().at(0).text, Contains("local.conf"));
+}
+
 TEST_CASE("a frozen config is not deployed until it is unfrozen; others are") {
   Deployed run;
   run.request.message = "no changes during the sale";
