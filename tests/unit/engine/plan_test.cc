@@ -62,6 +62,27 @@ TEST_CASE("a plan tells files and handlers, changes nothing, and leaves nothing 
   CHECK(run.plan() == ExitCode::ok);
 }
 
+TEST_CASE("a plan lists handlers in the order in which a deploy calls them") {
+  Planning run;
+  if (GENERATE(false, true))
+    run.write("root/root.ini",
+              "[module]\npath = /srv/root\ndepends = lib\nlayout = inplace\n[plugin:tests.handlers]\n");
+  run.write("root/src/page.html", "good bye\n");
+  run.plug_listener();
+  REQUIRE(run.plan() == ExitCode::ok);
+  const event::Planned planned = run.events.of<event::Planned>().at(2);
+  REQUIRE(planned.host == "one");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  Names heard;
+  for (const std::string& step : run.hosts.steps_of("one"))
+    if (step.starts_with("SIG_") && step.ends_with(" root")) heard.push_back(step.substr(0, step.find(' ')));
+  Names told;
+  for (const std::string& handler : planned.handlers)
+    told.push_back(handler.substr(0, handler.find(':')));
+  CHECK(heard.size() == 9);
+  CHECK(told == heard);
+}
+
 TEST_CASE("a plan lists what drifted, since it will be as it is wanted again") {
   Planning run;
   run.write("root/src/new.html", "new\n");
@@ -127,7 +148,7 @@ TEST_CASE("a plan shows which settings of config files change, and values only w
   ConfigPlan run;
   CHECK(run.shown() == "local.conf:2: DB_PASS changed\nlocal.conf:1: debug: no -> yes");
   run.hosts.files["/srv/root/current/local.conf"].kind = protocol::PathKind::folder;
-  CHECK(run.shown() == "local.conf: what is live there is no file");
+  CHECK(run.shown() == "local.conf: a folder is live there, and gives way to a file");
 }
 
 TEST_CASE("a plan shows no value of a config file that is nobody else's business") {
@@ -249,6 +270,9 @@ TEST_CASE("a plan that is not there is told before anybody waits for anything") 
   CHECK(run.deploy() == ExitCode::usage);
   CHECK_THAT(run.failure(), Contains("plna.json"));
   CHECK(run.hosts.steps().empty());
+  run.request.plan_file = "root";
+  CHECK(run.deploy() == ExitCode::usage);
+  CHECK_THAT(run.failure(), Contains("/root: is a folder, a file is expected"));
 }
 
 TEST_CASE("a plan made with flags is kept by a deploy with the same ones") {
