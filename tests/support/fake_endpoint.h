@@ -38,6 +38,7 @@ class FakeHosts {
     std::map<std::string, std::vector<protocol::Difference>> differences;
     std::vector<protocol::HistoryRecord> history;
     std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
+    std::string foreign;                      // why it is somebody else's
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
     std::uint64_t free_bytes = std::uint64_t{1} << 40U;
@@ -351,6 +352,9 @@ class FakeEndpoint final : public endpoint::Endpoint {
     state.free_bytes = site.free_bytes;
     state.free_inodes = site.free_bytes;
     state.leftovers = site.leftovers;
+    if (site.foreign.empty()) return state;
+    state.standing = protocol::Standing::foreign;
+    state.reason = site.foreign;
     return state;
   }
 
