@@ -65,7 +65,6 @@ void Flags::add_targets(CLI::App* to) {
 
 void Flags::add_modules(CLI::App* to, const std::string& help) {
   to->add_option("modules", out_.request.modules, help);
-  to->add_flag("--no-deps", no_dependencies_, "only the named modules, without what they depend on");
 }
 
 void Flags::add_talk(CLI::App* to) {
@@ -88,6 +87,7 @@ void Flags::add_handlers(CLI::App* to) {
 // What decides which files are to be there.
 void Flags::add_source(CLI::App* to) {
   add_modules(to, "modules to deploy (default: all, dependencies first)");
+  to->add_flag("--no-deps", no_dependencies_, "only the named modules, without what they depend on");
   to->add_option("-r,--release", out_.request.ref, "which [release:NAME] of the source to take")
       ->capture_default_str();
   forces_.push_back(to->add_option("--force", force_names_,
@@ -234,7 +234,8 @@ void Flags::add_plugin_argument(CLI::App* to, const PluginArgument& argument) {
 
 Invocation Flags::take() {
   engine::Request& request = out_.request;
-  request.with_dependencies = !no_dependencies_;
+  // What is put somewhere needs what it depends on; everything else is done to exactly what is named.
+  request.with_dependencies = request.action == Action::deploy && !no_dependencies_;
   request.force = base::comma_list(force_names_);
   const bool forced =
       std::any_of(forces_.begin(), forces_.end(), [](const CLI::Option* one) { return one->count() > 0; });

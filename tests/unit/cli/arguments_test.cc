@@ -128,6 +128,19 @@ TEST_CASE("run passes on what follows the dashes, whatever it looks like", "[arg
   CHECK(refusal({"run", "--"}).hint_text() == "porter-admin run --host NAME -- CMD ARG…");
 }
 
+TEST_CASE("only what is put somewhere brings along what it depends on", "[arguments]") {
+  CHECK(parse({"plan", "web"}).request.with_dependencies);
+  CHECK_FALSE(parse({"plan", "--no-deps", "web"}).request.with_dependencies);
+  for (const char* command :
+       {"rollback", "freeze", "unfreeze", "status", "releases", "history", "diff", "doctor"}) {
+    INFO(command);
+    const engine::Request request = parse({command, "web"}).request;
+    CHECK(request.modules == Words{"web"});
+    CHECK_FALSE(request.with_dependencies);
+    CHECK(refusal({command, "--no-deps"}).message() == "unknown flag \"--no-deps\"");
+  }
+}
+
 TEST_CASE("the other commands take their names and flags", "[arguments]") {
   CHECK(parse({"create-project", "x"}).command == Command::create_project);
   CHECK(parse({"create_project", "x"}).name == "x");
