@@ -149,12 +149,16 @@ void Flags::add_looks() {
   add_modules(action("status", "what runs where", Action::status), which);
   CLI::App* releases = action("releases", "list the releases on the hosts, or mark one", Action::releases);
   add_modules(releases, which);
+  std::vector<CLI::Option*> marks;
   const auto add_mark = [&](const std::string& flag, const std::string& mark, const std::string& help) {
     const auto take = [this, mark](const std::string& id) {
       out_.request.mark = mark;
       out_.request.mark_release = id;
     };
-    releases->add_option_function<std::string>(flag, take, help);
+    CLI::Option* made = releases->add_option_function<std::string>(flag, take, help);
+    for (CLI::Option* other : marks)
+      made->excludes(other);
+    marks.push_back(made);
   };
   add_mark("--pin", "pin", "never remove this release by itself");
   add_mark("--unpin", "unpin", "take the pin away");

@@ -141,6 +141,16 @@ TEST_CASE("only what is put somewhere brings along what it depends on", "[argume
   }
 }
 
+TEST_CASE("a release is marked in one way at a time", "[arguments]") {
+  const auto pinned = parse({"releases", "--pin", "A"}).request;
+  CHECK(pinned.mark + " " + pinned.mark_release == "pin A");
+  const auto [one, other] = GENERATE(table<std::string, std::string>(
+      {{"--pin", "--unpin"}, {"--pin", "--good"}, {"--unpin", "--good"}, {"--good", "--pin"}}));
+  const std::string message = refusal({"releases", one, "A", other, "B"}).message();
+  CHECK(message.find(one) != std::string::npos);
+  CHECK(message.find(other) != std::string::npos);
+}
+
 TEST_CASE("the other commands take their names and flags", "[arguments]") {
   CHECK(parse({"create-project", "x"}).command == Command::create_project);
   CHECK(parse({"create_project", "x"}).name == "x");
