@@ -141,6 +141,15 @@ TEST_CASE("only what is put somewhere brings along what it depends on", "[argume
   }
 }
 
+TEST_CASE("words behind the dashes are modules, whatever they look like", "[arguments]") {
+  for (const char* command : {"deploy", "plan", "rollback", "freeze", "unfreeze", "status", "releases",
+                              "history", "diff", "doctor"}) {
+    INFO(command);
+    CHECK(parse({command, "web", "--", "--yes"}).request.modules == Words{"web", "--yes"});
+  }
+  CHECK(refusal({"resume", "--", "more"}).message() == "unknown argument or command \"more\"");
+}
+
 TEST_CASE("a release is marked in one way at a time", "[arguments]") {
   const auto pinned = parse({"releases", "--pin", "A"}).request;
   CHECK(pinned.mark + " " + pinned.mark_release == "pin A");
