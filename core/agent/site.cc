@@ -44,7 +44,7 @@ void check_adoptable(const Beneath& root, Layout layout, Adopt adopt) {
   const std::string reason = why_foreign(root, check_format(root, layout), layout);
   if (reason.empty() || adopt == Adopt::yes) return;
   throw Error(Code::refused, fmt::format("{}: {}", root.label(), reason))
-      .hint("choose another path, or take the folder over with --adopt (what is there stays)");
+      .hint("choose another path, or take it over with porter-admin deploy --adopt (what is there stays)");
 }
 
 void check_not_frozen(const SiteFolders& site, const std::string& config) {

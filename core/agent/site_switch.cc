@@ -93,7 +93,7 @@ void activate_release(const SiteFolders& site, const Journal& journal, Adopt ado
   const bool foreign = !read_live(site.root, site.layout);
   if (foreign && adopt == Adopt::no)
     throw Error(Code::refused, site.root.label("current") + ": is not ours")
-        .hint("take it over with --adopt");
+        .hint("porter-admin deploy --adopt takes it over");
   require_seal(site, journal.id);
   Journal written = journal;
   if (foreign)

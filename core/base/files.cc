@@ -41,17 +41,20 @@ std::string read_file(const std::filesystem::path& file, std::size_t limit) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd && errno == ENOENT) throw Error(Code::missing, "there is no such file").at(file.string());
   if (!fd) throw_errno(file.string());
+  struct stat status {};
+  if (::fstat(fd.get(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw Error(Code::bad_value, "is a folder, a file is expected").at(file.string());
   return while_doing("reading " + file.string(), [&] { return read_to_end(fd.get(), limit); });
 }
 
 void write_file(const std::filesystem::path& file, std::string_view content, mode_t mode, Durable durable) {
   std::string temporary = temporary_beside(file);
   UniqueFd fd(::mkostemp(temporary.data(), O_CLOEXEC));
-  if (!fd) throw_errno(temporary);
+  if (!fd) throw_errno(file.string());
   try {
     write_all(fd.get(), content);
-    if (::fchmod(fd.get(), mode) != 0) throw_errno(temporary);
-    if (durable == Durable::yes && ::fsync(fd.get()) != 0) throw_errno(temporary);
+    if (::fchmod(fd.get(), mode) != 0) throw_errno(file.string());
+    if (durable == Durable::yes && ::fsync(fd.get()) != 0) throw_errno(file.string());
     if (::rename(temporary.c_str(), file.c_str()) != 0) throw_errno(file.string());
   } catch (...) {
     ::unlink(temporary.c_str());

@@ -10,7 +10,7 @@
 
 namespace porter::base {
 
-// The whole file. Throws Error(missing) when it does not exist, Error(refused) beyond `limit` bytes.
+// The whole file. Throws Error(missing) for none, (bad_value) for a folder, (refused) beyond `limit` bytes.
 std::string read_file(const std::filesystem::path& file, std::size_t limit = 64U << 20U);
 
 // Replaces the file in one step: a temporary file beside it, then rename. With Durable::yes the data and the

@@ -63,9 +63,8 @@ class Parser {
   Invocation finish(Invocation out, std::vector<std::string> foreign) {
     engine::Request& request = out.request;
     const bool runs = request.action == engine::Action::run;
-    const bool takes_more =
-        out.command == Command::supervised && (runs || request.action == engine::Action::deploy);
-    if (!foreign.empty() && !takes_more) {
+    // All that the worker carries out takes words: modules, or a program.
+    if (!foreign.empty() && out.command != Command::supervised) {
       throw base::Error(base::Code::usage, fmt::format("unknown argument or command \"{}\"", foreign.front()))
           .hint(help_command());
     }

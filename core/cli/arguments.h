@@ -11,7 +11,7 @@
 
 namespace porter::cli {
 
-// An argument of `deploy` that a plugin declares.
+// An argument of `deploy` and `plan` that a plugin declares.
 struct PluginArgument {
   std::string plugin;
   std::string name;  // without the dashes

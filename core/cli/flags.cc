@@ -25,7 +25,7 @@ Flags::Flags(CLI::App& app, const std::vector<PluginArgument>& plugins) : app_(a
   app_.set_help_flag("-h,--help", "show this help");
   app_.footer(kExitCodes);
   add_deploy(plugins);
-  add_plan();
+  add_plan(plugins);
   add_rollback();
   add_resume();
   add_looks();
@@ -67,7 +67,6 @@ void Flags::add_targets(CLI::App* to) {
 
 void Flags::add_modules(CLI::App* to, const std::string& help) {
   to->add_option("modules", out_.request.modules, help);
-  to->add_flag("--no-deps", no_dependencies_, "only the named modules, without what they depend on");
 }
 
 void Flags::add_talk(CLI::App* to) {
@@ -90,6 +89,7 @@ void Flags::add_handlers(CLI::App* to) {
 // What decides which files are to be there.
 void Flags::add_source(CLI::App* to) {
   add_modules(to, "modules to deploy (default: all, dependencies first)");
+  to->add_flag("--no-deps", no_dependencies_, "only the named modules, without what they depend on");
   to->add_option("-r,--release", out_.request.ref, "which [release:NAME] of the source to take")
       ->capture_default_str();
   forces_.push_back(to->add_option("--force", force_names_,
@@ -114,13 +114,15 @@ void Flags::add_deploy(const std::vector<PluginArgument>& plugins) {
     add_plugin_argument(deploy, argument);
 }
 
-void Flags::add_plan() {
+void Flags::add_plan(const std::vector<PluginArgument>& plugins) {
   CLI::App* plan = action("plan", "show what a deploy would do, and change nothing", Action::deploy);
   plan->preparse_callback([this](std::size_t) { out_.request.dry_run = true; });
   add_source(plan);
   plan->add_option("--out", out_.request.plan_out, "write the plan to this file, for deploy --plan");
   plan->add_flag("--detailed-exitcode", out_.request.detailed_exit_code,
                  "exit 3 when there is something to deploy");
+  for (const PluginArgument& argument : plugins)
+    add_plugin_argument(plan, argument);
 }
 
 void Flags::add_rollback() {
@@ -149,12 +151,16 @@ void Flags::add_looks() {
   add_modules(action("status", "what runs where", Action::status), which);
   CLI::App* releases = action("releases", "list the releases on the hosts, or mark one", Action::releases);
   add_modules(releases, which);
+  std::vector<CLI::Option*> marks;
   const auto add_mark = [&](const std::string& flag, const std::string& mark, const std::string& help) {
     const auto take = [this, mark](const std::string& id) {
       out_.request.mark = mark;
       out_.request.mark_release = id;
     };
-    releases->add_option_function<std::string>(flag, take, help);
+    CLI::Option* made = releases->add_option_function<std::string>(flag, take, help);
+    for (CLI::Option* other : marks)
+      made->excludes(other);
+    marks.push_back(made);
   };
   add_mark("--pin", "pin", "never remove this release by itself");
   add_mark("--unpin", "unpin", "take the pin away");
@@ -211,13 +217,12 @@ void Flags::add_others() {
   explain->add_option("key", out_.name, "keep_releases, module.path, plugin:NAME, …")->required();
 }
 
-void Flags::add_plugin_argument(CLI::App* deploy, const PluginArgument& argument) {
+void Flags::add_plugin_argument(CLI::App* to, const PluginArgument& argument) {
   const std::string flag = "--" + argument.name;
-  CLI::App* group = groups_.contains(argument.plugin)
-                        ? groups_[argument.plugin]
-                        : (groups_[argument.plugin] = deploy->add_option_group(argument.plugin));
+  CLI::App*& group = groups_[{to, argument.plugin}];
+  if (group == nullptr) group = to->add_option_group(argument.plugin);
   std::map<std::string, std::string>& given = out_.request.plugin_arguments;
-  if (deploy->get_option_no_throw(flag) != nullptr) {
+  if (to->get_option_no_throw(flag) != nullptr) {
     throw base::Error(
         base::Code::plugin_refused,
         fmt::format("plugin {} declares {}, which porter-admin has itself", argument.plugin, flag))
@@ -245,7 +250,8 @@ std::uint32_t Flags::lock_wait_seconds() const {
 
 Invocation Flags::take() {
   engine::Request& request = out_.request;
-  request.with_dependencies = !no_dependencies_;
+  // What is put somewhere needs what it depends on; everything else is done to exactly what is named.
+  request.with_dependencies = request.action == Action::deploy && !no_dependencies_;
   request.force = base::comma_list(force_names_);
   const bool forced =
       std::any_of(forces_.begin(), forces_.end(), [](const CLI::Option* one) { return one->count() > 0; });

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/cli/arguments.h"
@@ -14,8 +15,8 @@ namespace porter::cli {
 
 class Flags {
  public:
-  // Both must outlive the parsing. Throws base::Error(plugin_refused) for a plugin's argument that deploy has
-  // itself.
+  // Both must outlive the parsing. Throws base::Error(plugin_refused) for a plugin's argument that deploy or
+  // plan has itself.
   Flags(CLI::App& app, const std::vector<PluginArgument>& plugins);
 
   // After the parsing: what was typed, as an Invocation whose command is `none` when no command was named.
@@ -34,7 +35,7 @@ class Flags {
   void add_source(CLI::App* to);
 
   void add_deploy(const std::vector<PluginArgument>& plugins);
-  void add_plan();
+  void add_plan(const std::vector<PluginArgument>& plugins);
   void add_rollback();
   void add_resume();
   void add_looks();
@@ -42,12 +43,12 @@ class Flags {
   void add_run();
   void add_others();
   void add_hosts();
-  void add_plugin_argument(CLI::App* deploy, const PluginArgument& argument);
+  void add_plugin_argument(CLI::App* to, const PluginArgument& argument);
   std::uint32_t lock_wait_seconds() const;
 
   CLI::App& app_;
   Invocation out_;
-  std::map<std::string, CLI::App*> groups_;
+  std::map<std::pair<CLI::App*, std::string>, CLI::App*> groups_;  // by command and plugin
   std::string force_names_;
   std::vector<CLI::Option*> forces_;  // of deploy and of plan
   std::string lock_wait_;

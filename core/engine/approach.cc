@@ -39,17 +39,20 @@ void refuse_newer_and_foreign(const Walk& walk, const Deployment& deployment) {
   }
   if (state.standing == protocol::Standing::foreign && !walk.run.request.adopt) {
     throw Error(Code::refused, fmt::format("{}: {}", place(deployment), state.reason))
-        .hint("--adopt takes the folder over and leaves what is in it alone");
+        .hint("porter-admin deploy --adopt takes the folder over and leaves what is in it alone");
   }
 }
 
-// The agent refuses, too, under the lock; this is so that nothing is built or asked for in vain.
-void refuse_frozen(const Walk& walk, const Deployment& deployment) {
+// The agent refuses, too, under the lock; this is so that nothing is built or asked for in vain. A plan is
+// shown all the same: it changes nothing.
+void judge_freeze(const Walk& walk, const Deployment& deployment) {
   for (const protocol::Freeze& freeze : deployment.before.frozen) {
     if (freeze.config != walk.run.request.config) continue;
-    throw Error(Code::frozen, fmt::format("{}: config {} is frozen since {} by {}: {}", place(deployment),
-                                          freeze.config, freeze.since, freeze.who, freeze.reason))
-        .hint(fmt::format("porter-admin unfreeze --config {}", freeze.config));
+    const std::string what = fmt::format("{}: config {} is frozen since {} by {}: {}", place(deployment),
+                                         freeze.config, freeze.since, freeze.who, freeze.reason);
+    const std::string thaw = "porter-admin unfreeze --config " + freeze.config;
+    if (!walk.run.request.dry_run) throw Error(Code::frozen, what).hint(thaw);
+    walk.warn(deployment, fmt::format("{}; a deploy would be refused before {}", what, thaw));
   }
 }
 
@@ -72,7 +75,7 @@ void judge_drift(const Walk& walk, Deployment& deployment) {
 void judge_deploy(const Walk& walk, Deployment& deployment) {
   refuse_newer_and_foreign(walk, deployment);
   if (walk.run.request.action == Action::rollback) return;
-  refuse_frozen(walk, deployment);
+  judge_freeze(walk, deployment);
   judge_drift(walk, deployment);
   if (is_unchanged(deployment, walk.run.request.run_id))
     deployment.state = State::unchanged;

@@ -1,5 +1,7 @@
 #include "core/engine/config_diff.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -34,7 +36,11 @@ Content live_content(const Deployment& one, const std::string& path) {
   const std::string file = (is_inplace(one) ? one.site() : one.site() + "/current") + "/" + path;
   const protocol::PathState state = one.host->endpoint->stat(file);
   if (state.kind == PathKind::missing) return {};
-  if (state.kind != PathKind::file) throw base::Error(base::Code::refused, "what is live there is no file");
+  if (state.kind != PathKind::file)
+    throw base::Error(base::Code::refused, fmt::format("{} is live there, and gives way to a file",
+                                                       state.kind == PathKind::folder ? "a folder"
+                                                       : state.kind == PathKind::link ? "a link"
+                                                                                      : "no regular file"));
   check_size(state.size);
   return {one.host->endpoint->read_file(file, kLargest), (state.mode & kOthers) == 0};
 }

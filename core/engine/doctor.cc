@@ -62,6 +62,18 @@ class Doctor {
     }
     for (const auto& module : walk_.fleet.modules)
       check_hook(*module);
+    for (const auto& one : walk_.fleet.deployments)
+      check_config_files(*one);
+  }
+
+  void check_config_files(const Deployment& one) {
+    try {
+      settings::check_config_files(*one.settings);
+    } catch (const base::Errors& errors) {
+      for (const Error& error : errors.all())
+        tell_problem(one.host_name(), one.module_name(), "config file", error,
+                     "a config file has to lie in the module's config folder");
+    }
   }
 
   void check_hook(ModuleRun& module) {

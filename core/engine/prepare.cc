@@ -99,7 +99,12 @@ void collect(std::vector<base::Error>& problems, const std::function<void()>& wo
   }
 }
 
-// Every module on every wanted host: settings resolved and config files seen.
+// Whether config files are taken from here: nothing else sends them, and a resumed run has its own.
+bool sends_config_files(const Run& run) {
+  return run.request.action == Action::deploy && !run.resumes;
+}
+
+// Every module on every wanted host: settings resolved and, to be deployed, config files seen.
 void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& hosts,
                      const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted) {
   std::vector<base::Error> problems;
@@ -112,7 +117,7 @@ void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& 
         deployment->module = module.get();
         deployment->settings = run.project.settings_for(*module->module, host, run.request.config);
         by_host[host.name].push_back(*deployment->settings);
-        settings::check_config_files(*deployment->settings);
+        if (sends_config_files(run)) settings::check_config_files(*deployment->settings);
         deployment->host = &host_as(fleet, host, deployment->settings->become());
         module->targets.push_back(deployment.get());
         fleet.deployments.push_back(std::move(deployment));

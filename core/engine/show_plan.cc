@@ -76,14 +76,18 @@ void list_paths(const Paths& paths, event::Planned& out) {
   out.files_new = paths.fresh.size();
 }
 
-// In firing order.
-constexpr std::array kSignals = {SIG_DEPLOY_START,     SIG_SOURCE_PRE_SEND, SIG_SOURCE_SEND,
-                                 SIG_SOURCE_POST_SEND, SIG_PRE_ACTIVATE,    SIG_ACTIVATE,
-                                 SIG_POST_ACTIVATE,    SIG_HEALTH_CHECK,    SIG_DEPLOY_FINISH};
+// In firing order. In place the tree is complete only behind the switch.
+std::vector<Signal> signals_of(const Deployment& one) {
+  if (is_inplace(one))
+    return {SIG_DEPLOY_START,     SIG_SOURCE_PRE_SEND, SIG_SOURCE_SEND,  SIG_PRE_ACTIVATE, SIG_ACTIVATE,
+            SIG_SOURCE_POST_SEND, SIG_POST_ACTIVATE,   SIG_HEALTH_CHECK, SIG_DEPLOY_FINISH};
+  return {SIG_DEPLOY_START, SIG_SOURCE_PRE_SEND, SIG_SOURCE_SEND,  SIG_SOURCE_POST_SEND, SIG_PRE_ACTIVATE,
+          SIG_ACTIVATE,     SIG_POST_ACTIVATE,   SIG_HEALTH_CHECK, SIG_DEPLOY_FINISH};
+}
 
-void list_handlers(const LiveModule& module, event::Planned& out) {
-  for (const Signal& signal : kSignals) {
-    for (const bus::Owner& owner : module.foreign_handlers(signal))
+void list_handlers(const Deployment& one, event::Planned& out) {
+  for (const Signal& signal : signals_of(one)) {
+    for (const bus::Owner& owner : one.live->foreign_handlers(signal))
       out.handlers.push_back(std::string(signal.name()) + ": " + owner.describe());
   }
 }
@@ -94,7 +98,7 @@ event::Planned plan_of(const Deployment& one) {
   out.config_changes = config_changes(one, out.paths);
   // A module that owns its procedure leaves the barrier between staging and activation.
   out.own_procedure = one.module->scope->has_foreign_handlers(SIG_DEPLOY);
-  list_handlers(*one.live, out);
+  list_handlers(one, out);
   return out;
 }
 

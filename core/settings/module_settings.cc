@@ -38,6 +38,12 @@ void check_config_file(const ModuleSettings& settings, const ConfigFile& file) {
         .hint(fmt::format("create {}, or write \"{}?\" when it may be absent", path.string(),
                           file.destination));
   }
+  if (!fs::is_regular_file(path, reason)) {
+    throw Error(Code::bad_value, fmt::format("config file \"{}\" of module \"{}\" is {}, a file is expected",
+                                             file.source, settings.module_name(),
+                                             fs::is_directory(path, reason) ? "a folder" : "no regular file"))
+        .at(file.where);
+  }
   if (!leads_into(path, folder.parent_path())) {
     throw Error(Code::bad_value,
                 fmt::format("config file \"{}\" leads out of {}", file.source, folder.parent_path().string()))

@@ -39,6 +39,7 @@ class FakeHosts {
     std::vector<protocol::HistoryRecord> history;
     std::vector<std::string> undo_folders;    // that programs of add_undo() begin in
     std::map<std::string, std::string> sent;  // by path: the files of the last stage, read as a sender does
+    std::string foreign;                      // why it is somebody else's
     std::uint64_t drift = 0;
     std::uint64_t leftovers = 0;
     bool locked = false;  // by somebody else
@@ -355,6 +356,9 @@ class FakeEndpoint final : public endpoint::Endpoint {
     state.free_inodes = site.free_bytes;
     state.leftovers = site.leftovers;
     state.locked = site.locked;
+    if (site.foreign.empty()) return state;
+    state.standing = protocol::Standing::foreign;
+    state.reason = site.foreign;
     return state;
   }
 

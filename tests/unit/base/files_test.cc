@@ -54,6 +54,12 @@ TEST_CASE("a file that cannot be replaced leaves nothing behind", "[files]") {
   CHECK(names_in(folder.path()) == std::vector<std::string>{"a"});
 }
 
+TEST_CASE("an error names the file that was to be written, not the one beside it", "[files]") {
+  const TemporaryFolder folder;
+  const fs::path gone = folder.path() / "gone" / "a";
+  CHECK(error_of([&] { write_file(gone, "x"); }).message() == gone.string() + ": No such file or directory");
+}
+
 TEST_CASE("names as long as a name can be are written, too", "[files]") {
   const TemporaryFolder folder;
   for (const std::size_t length : {247U, 248U, 255U}) {
@@ -74,8 +80,9 @@ TEST_CASE("a file that is missing, too large or a folder says so", "[files]") {
   write_file(file, "12345");
   CHECK(error_of([&] { read_file(file, 4); }).code() == Code::refused);
   const Error folder_error = error_of([&] { read_file(folder.path()); });
-  CHECK(folder_error.code() == Code::io);
-  CHECK(format_error(folder_error).find(folder.path()) != std::string::npos);
+  CHECK(folder_error.code() == Code::bad_value);
+  CHECK(folder_error.where().file == folder.path());
+  CHECK(folder_error.message() == "is a folder, a file is expected");
 }
 
 TEST_CASE("folders are made with their parents, and may be there already", "[files]") {

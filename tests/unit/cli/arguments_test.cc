@@ -106,11 +106,12 @@ TEST_CASE("--force takes names, or none for all", "[arguments]") {
   CHECK(before.modules == Words{"one"});
 }
 
-TEST_CASE("arguments of plugins belong to deploy and arrive by name", "[arguments]") {
+TEST_CASE("arguments of plugins belong to deploy and plan, and arrive by name", "[arguments]") {
   const auto given = parse({"deploy", "--audit-level", "--audit-level-is-odd", "--audit-all"});
   CHECK(given.request.plugin_arguments ==
         std::map<std::string, std::string>{{"audit-level", "--audit-level-is-odd"}, {"audit-all", ""}});
   CHECK(parse({"deploy", "--audit-level=a b"}).request.plugin_arguments.at("audit-level") == "a b");
+  CHECK(parse({"plan", "--audit-level=a b"}).request.plugin_arguments.at("audit-level") == "a b");
   CHECK(parse({"deploy"}).request.plugin_arguments.empty());
   CHECK(refusal({"run", "--audit-all", "--", "x"}).message() == "unknown flag \"--audit-all\"");
   CHECK(refusal({"deploy", "--audit-al"}).hint_text() == "did you mean \"--audit-all\"?");
@@ -125,6 +126,38 @@ TEST_CASE("run passes on what follows the dashes, whatever it looks like", "[arg
   CHECK(parse({"run", "uptime"}).request.command == Words{"uptime"});
   CHECK(refusal({"run", "--host", "a"}).message() == "run: no program was given");
   CHECK(refusal({"run", "--"}).hint_text() == "porter-admin run --host NAME -- CMD ARG…");
+}
+
+TEST_CASE("only what is put somewhere brings along what it depends on", "[arguments]") {
+  CHECK(parse({"plan", "web"}).request.with_dependencies);
+  CHECK_FALSE(parse({"plan", "--no-deps", "web"}).request.with_dependencies);
+  for (const char* command :
+       {"rollback", "freeze", "unfreeze", "status", "releases", "history", "diff", "doctor"}) {
+    INFO(command);
+    const engine::Request request = parse({command, "web"}).request;
+    CHECK(request.modules == Words{"web"});
+    CHECK_FALSE(request.with_dependencies);
+    CHECK(refusal({command, "--no-deps"}).message() == "unknown flag \"--no-deps\"");
+  }
+}
+
+TEST_CASE("words behind the dashes are modules, whatever they look like", "[arguments]") {
+  for (const char* command : {"deploy", "plan", "rollback", "freeze", "unfreeze", "status", "releases",
+                              "history", "diff", "doctor"}) {
+    INFO(command);
+    CHECK(parse({command, "web", "--", "--yes"}).request.modules == Words{"web", "--yes"});
+  }
+  CHECK(refusal({"resume", "--", "more"}).message() == "unknown argument or command \"more\"");
+}
+
+TEST_CASE("a release is marked in one way at a time", "[arguments]") {
+  const auto pinned = parse({"releases", "--pin", "A"}).request;
+  CHECK(pinned.mark + " " + pinned.mark_release == "pin A");
+  const auto [one, other] = GENERATE(table<std::string, std::string>(
+      {{"--pin", "--unpin"}, {"--pin", "--good"}, {"--unpin", "--good"}, {"--good", "--pin"}}));
+  const std::string message = refusal({"releases", one, "A", other, "B"}).message();
+  CHECK(message.find(one) != std::string::npos);
+  CHECK(message.find(other) != std::string::npos);
 }
 
 TEST_CASE("the other commands take their names and flags", "[arguments]") {

@@ -29,6 +29,19 @@ struct Examined : EngineFixture {
 
 }  // namespace
 
+TEST_CASE("a config file that is missing is a problem with a fix, and keeps nothing from being looked at") {
+  Examined run;
+  run.write("root/root.ini",
+            "[module]\npath = /srv/root\ndepends = lib\n[config_files]\nlocal.conf = local.conf\n"
+            "[plugin:tests.handlers]\n");
+  CHECK(run.deploy() == ExitCode::some_hosts_failed);
+  const auto problems = run.with("problem");
+  REQUIRE(problems.size() == 2);
+  CHECK(problems[0].host + problems[0].module + problems[0].subject == "onerootconfig file");
+  CHECK_THAT(problems[0].fix, Contains("create ") && Contains("local.conf"));
+  CHECK(run.hosts.count(" look ") == 4);
+}
+
 TEST_CASE("the doctor finds nothing where nothing is wrong, and changes nothing") {
   Examined run;
   CHECK(run.deploy() == ExitCode::ok);

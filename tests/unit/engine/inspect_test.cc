@@ -160,6 +160,53 @@ TEST_CASE("a release whose seal is damaged has nothing to be compared with") {
   CHECK_THAT(run.events.of<event::Failure>()[0].text, Contains("seal") && Contains("hint: "));
 }
 
+TEST_CASE("config files that are missing here are needed by deploy and plan alone") {
+  Deployed run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.ask(Action::deploy) == ExitCode::ok);
+  run.write("root/root.ini",
+            "[module]\npath = /srv/root\ndepends = lib\n[config_files]\nlocal.conf = local.conf\n"
+            "[plugin:tests.handlers]\n");
+  run.request.message = "sale";
+  for (const Action action : {Action::status, Action::releases, Action::history, Action::diff, Action::freeze,
+                              Action::unfreeze, Action::rollback}) {
+    INFO(name_of(action));
+    CHECK(run.ask(action) == ExitCode::ok);
+  }
+  run.request.dry_run = GENERATE(false, true);
+  CHECK(run.ask(Action::deploy) == ExitCode::usage);
+  CHECK_THAT(run.events.of<event::Failure>().at(0).text, Contains("local.conf"));
+}
+
+TEST_CASE("a plan of a frozen config is shown, and says that a deploy would be refused") {
+  Deployed run;
+  for (const char* host : {"one", "two"})
+    run.hosts.change(host, "/srv/root", [](Site& site) {
+      site.frozen.push_back({"testing", "sale", "ann", "2026-11-21T07:00:00Z"});
+      site.frozen.push_back({"production", "rush", "bob", "2026-11-21T07:00:00Z"});
+    });
+  run.write("root/src/page.html", "good bye\n");
+  run.request.dry_run = true;
+  CHECK(run.ask(Action::deploy) == ExitCode::ok);
+  CHECK(run.events.of<event::Planned>().size() == 4);
+  Names warnings;
+  for (const auto& talk : run.events.of<event::Talk>())
+    if (talk.level == event::Level::warning) warnings.push_back(talk.host + ": " + talk.text);
+  REQUIRE(warnings.size() == 2);
+  for (const char* word : {"config testing is frozen since 2026-11-21T07:00:00Z by ann: sale",
+                           "a deploy would be refused", "porter-admin unfreeze --config testing"})
+    CHECK_THAT(warnings[0], Contains(word));
+}
+
+TEST_CASE("a folder of somebody else is refused, and says which command takes it over") {
+  Deployed run;
+  run.hosts.change("one", "/srv/root", [](Site& site) { site.foreign = "is somebody else's"; });
+  const Action action = GENERATE(Action::deploy, Action::rollback);
+  CHECK(run.ask(action) == ExitCode::usage);
+  CHECK_THAT(run.events.of<event::Failure>().at(0).text,
+             Contains("is somebody else's") && Contains("porter-admin deploy --adopt"));
+}
+
 TEST_CASE("a frozen config is not deployed until it is unfrozen; others are") {
   Deployed run;
   run.request.message = "no changes during the sale";

@@ -62,6 +62,27 @@ TEST_CASE("a plan tells files and handlers, changes nothing, and leaves nothing 
   CHECK(run.plan() == ExitCode::ok);
 }
 
+TEST_CASE("a plan lists handlers in the order in which a deploy calls them") {
+  Planning run;
+  if (GENERATE(false, true))
+    run.write("root/root.ini",
+              "[module]\npath = /srv/root\ndepends = lib\nlayout = inplace\n[plugin:tests.handlers]\n");
+  run.write("root/src/page.html", "good bye\n");
+  run.plug_listener();
+  REQUIRE(run.plan() == ExitCode::ok);
+  const event::Planned planned = run.events.of<event::Planned>().at(2);
+  REQUIRE(planned.host == "one");
+  REQUIRE(run.deploy() == ExitCode::ok);
+  Names heard;
+  for (const std::string& step : run.hosts.steps_of("one"))
+    if (step.starts_with("SIG_") && step.ends_with(" root")) heard.push_back(step.substr(0, step.find(' ')));
+  Names told;
+  for (const std::string& handler : planned.handlers)
+    told.push_back(handler.substr(0, handler.find(':')));
+  CHECK(heard.size() == 9);
+  CHECK(told == heard);
+}
+
 TEST_CASE("a plan lists what drifted, since it will be as it is wanted again") {
   Planning run;
   run.write("root/src/new.html", "new\n");
@@ -127,7 +148,7 @@ TEST_CASE("a plan shows which settings of config files change, and values only w
   ConfigPlan run;
   CHECK(run.shown() == "local.conf:2: DB_PASS changed\nlocal.conf:1: debug: no -> yes");
   run.hosts.files["/srv/root/current/local.conf"].kind = protocol::PathKind::folder;
-  CHECK(run.shown() == "local.conf: what is live there is no file");
+  CHECK(run.shown() == "local.conf: a folder is live there, and gives way to a file");
 }
 
 TEST_CASE("a plan shows no value of a config file that is nobody else's business") {
@@ -187,6 +208,37 @@ TEST_CASE("a plan that something changed since is refused, by name, before anyth
     run.request.hosts = {"one"};
     what = "root on two: is in the plan, and would not be deployed";
   }
+  SECTION("the modules") {
+    run.request.modules = {"lib"};
+    what = "root on two: is in the plan, and would not be deployed";
+  }
+  SECTION("--force") {
+    run.request.force = {"lib"};
+    what = "lib on one: the plan does not force it";
+  }
+  SECTION("--adopt") {
+    run.request.adopt = true;
+    what = "the plan was made without --adopt";
+  }
+  SECTION("another config") {
+    run.write("project.ini",
+              "[project]\nname = Shop\ndepends = root\n"
+              "[hosts]\none = ann@one.example.org\ntwo = ann@two.example.org\n"
+              "[config:testing]\nhosts = one, two\n[config:production]\nhosts = one, two\n");
+    run.request.config = "production";
+    what = "the plan is one of config \"testing\", and this is \"production\"";
+  }
+  SECTION("arguments of plugins") {
+    run.request.plugin_arguments = {{"level", "hunter2"}};
+    what = "the plan was made with other arguments for plugins";
+  }
+  SECTION("the machine") {
+    run.write("project.ini",
+              "[project]\nname = Shop\ndepends = root\n"
+              "[hosts]\none = ann@one.example.org\ntwo = bob@two.example.net:2022\n"
+              "[config:testing]\nhosts = one, two\n");
+    what = "lib on two: is bob@two.example.net:2022 now, it was ann@two.example.org";
+  }
   CHECK(run.deploy_planned() == ExitCode::refused);
   Names told;
   for (const auto& failure : run.events.of<event::Failure>())
@@ -218,6 +270,38 @@ TEST_CASE("a plan that is not there is told before anybody waits for anything") 
   CHECK(run.deploy() == ExitCode::usage);
   CHECK_THAT(run.failure(), Contains("plna.json"));
   CHECK(run.hosts.steps().empty());
+  run.request.plan_file = "root";
+  CHECK(run.deploy() == ExitCode::usage);
+  CHECK_THAT(run.failure(), Contains("/root: is a folder, a file is expected"));
+}
+
+TEST_CASE("a plan made with flags is kept by a deploy with the same ones") {
+  Planning run;
+  run.request.force = {"lib"};
+  run.request.plugin_arguments = {{"level", "hunter2"}};
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  CHECK_THAT(base::read_file(run.plan_file()), !Contains("hunter2"));
+  CHECK(run.deploy_planned() == ExitCode::ok);
+}
+
+TEST_CASE("a plan that was changed by hand is refused, and one that was only laid out anew is not") {
+  Planning run;
+  run.write("root/src/page.html", "good bye\n");
+  REQUIRE(run.plan("plan.json") == ExitCode::ok);
+  std::string text = base::read_file(run.plan_file());
+  SECTION("changed") {
+    const std::size_t at = text.find("\"one\"");
+    REQUIRE(at != std::string::npos);
+    base::write_file(run.plan_file(), text.replace(at, 5, "\"two\""));
+    CHECK(run.deploy_planned() == ExitCode::usage);
+    CHECK_THAT(run.failure(), Contains("plan.json") && Contains("not as it was written"));
+    CHECK(run.hosts.steps().empty());
+  }
+  SECTION("laid out anew") {
+    std::erase(text, '\n');
+    base::write_file(run.plan_file(), text);
+    CHECK(run.deploy_planned() == ExitCode::ok);
+  }
 }
 
 TEST_CASE("what is no plan is refused, and says how one is made") {

@@ -508,6 +508,10 @@ TEST_CASE("config files are checked before anything else happens", "[settings]")
   std::filesystem::remove(shop.root() / "a/config/testing/here.py");
   std::filesystem::create_symlink("/etc/hostname", shop.root() / "a/config/testing/here.py");
   CHECK(check("testing").find("leads out of") != std::string::npos);
+  std::filesystem::remove(shop.root() / "a/config/testing/here.py");
+  std::filesystem::create_directory(shop.root() / "a/config/testing/here.py");
+  CHECK(check("testing") ==
+        "a/a.ini:6: config file \"here.py\" of module \"a\" is a folder, a file is expected\n");
 }
 
 TEST_CASE("config files cannot leave their folder or the tree", "[project]") {
