@@ -30,6 +30,7 @@ base::Command command_for(const protocol::RunRequest& request, std::size_t limit
   command.arguments = sudo ? through_sudo(request) : request.arguments;
   command.directory = request.directory;
   command.input = request.input;
+  command.ends_with_us = true;
   command.output_limit = limit + 1;  // one more than we give back shows that something was cut
   for (const std::string& entry : request.environment) {
     const std::size_t equals = entry.find('=');

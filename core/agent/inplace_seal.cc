@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "core/agent/inplace.h"
+#include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 
@@ -63,7 +64,8 @@ void restamp(const SiteFolders& site, const std::string& id, const std::set<std:
       if (same) entry.stamp = now;
     }
   }
-  site.write_seal(seal->header, seal->tree);
+  // Without its stamps files are read once more, which is no reason to fail.
+  if_there_is_room([&] { site.write_seal(seal->header, seal->tree); });
 }
 
 std::set<std::string> moved_paths(const std::vector<Operation>& operations) {

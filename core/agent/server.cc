@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,6 +34,15 @@ constexpr int kExitProtocol = 3;
 constexpr std::size_t kDigestLimit = 256U << 20U;
 constexpr std::size_t kNumbersInOneMessage = 32768;
 
+// What the standard library says of a path is an answer, too, and not the agent's end.
+void with_our_errors(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::filesystem::filesystem_error& error) {
+    throw base::system_error(error.path1().string(), error.code().value());
+  }
+}
+
 class Server {
  public:
   Server(Input& input, Output& output, base::CancelToken lost)
@@ -57,7 +67,7 @@ class Server {
   // Runs a command; its Error is the answer, and the agent goes on.
   void answer(const std::function<void()>& command) {
     try {
-      command();
+      with_our_errors(command);
     } catch (const Error& error) {
       output_.send(failure(error));
     }
@@ -127,7 +137,7 @@ class Server {
 
   void keep_error(const std::function<void()>& work) {
     try {
-      if (!later_) work();
+      if (!later_) with_our_errors(work);
     } catch (const Error& error) {
       later_ = error;
     }

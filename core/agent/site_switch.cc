@@ -140,7 +140,7 @@ void activate_inplace(const SiteFolders& site, const Journal& journal, Unknown u
     throw;
   }
   site.set_live(journal.id);
-  if (!written.back) remove_old_undo(site);
+  remove_old_undo(site);
 }
 
 void give_back(const SiteFolders& site, const Journal& journal) {

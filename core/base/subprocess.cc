@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,8 +66,10 @@ int lift(int fd) {
 }
 
 [[noreturn]] void become_program(const Command& command, Prepared& prepared, const Child::Wiring& wiring,
-                                 int report) {
+                                 int report, pid_t parent) {
   ::setpgid(0, 0);
+  const bool bound = !command.ends_with_us || ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+  if (command.ends_with_us && ::getppid() != parent) ::_exit(127);  // it was quicker
   for (int signal = 1; signal < NSIG; ++signal)
     ::signal(signal, SIG_DFL);
   sigset_t none;
@@ -75,7 +78,7 @@ int lift(int fd) {
   const int input = lift(wiring.standard_input);
   const int output = lift(wiring.standard_output);
   const int errors = lift(wiring.standard_error);
-  bool ok = place(input, 0) && place(output, 1) && place(errors, 2);
+  bool ok = bound && place(input, 0) && place(output, 1) && place(errors, 2);
   for (const int fd : wiring.inherited)
     ok = ok && ::fcntl(fd, F_SETFD, 0) == 0;
   for (const int fd : command.inherited)
@@ -197,9 +200,10 @@ std::string CommandResult::describe() const {
 Child Child::start(const Command& command, const Wiring& wiring) {
   Prepared prepared = prepare(command);
   FdPair report = make_pipe();
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) throw_errno("fork");
-  if (pid == 0) become_program(command, prepared, wiring, report.second.get());
+  if (pid == 0) become_program(command, prepared, wiring, report.second.get(), parent);
   ::setpgid(pid, pid);  // also here, so that a signal sent at once reaches the group
   report.second.reset();
   int reason = 0;

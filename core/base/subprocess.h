@@ -27,6 +27,9 @@ struct Command {
       16U << 20U;              // bytes kept of each of stdout and stderr; more is cut, not an error
   std::vector<int> inherited;  // descriptors that stay open in the child: a lock it shares
   bool merge_output = false;   // stderr goes into `output` too, in the order it was written
+  // The program (not what it starts, nor what sudo makes of it) is killed when the thread that started it
+  // ends, however that comes.
+  bool ends_with_us = false;
 };
 
 struct CommandResult {

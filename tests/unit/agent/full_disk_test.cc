@@ -70,6 +70,26 @@ TEST_CASE("on a full disk a failed release goes, the old one is live and files o
   CHECK(site.look().leftovers == 0);
 }
 
+TEST_CASE("on a full disk an inplace tree comes back, too") {
+  const SmallDisk disk;
+  if (!disk.mounted()) {
+    WARN("skipped: this user may not mount a tmpfs");
+    return;
+  }
+  Site site = Site::open(disk.path() / "site", Layout::inplace);
+  REQUIRE_FALSE(site.prepare(options()));
+  // Of files without content nothing comes free.
+  const Wants old = {{"app", file("")}};
+  deploy(site, "r1", old);
+  send(site, "r2", {{"app", file("", 0600)}, {"new", file("")}});
+  site.activate("r2", "run2");
+  disk.fill_up();
+  site.revert("r2", "health check");
+  CHECK(list_folder(site.path()) == listing_of(old));
+  CHECK(site.look().current == "r1");
+  CHECK(site.look().leftovers == 0);
+}
+
 TEST_CASE("on a full disk the history learns of a way back once the failed release has made room") {
   const SmallDisk disk;
   if (!disk.mounted()) {

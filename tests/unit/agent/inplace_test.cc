@@ -167,6 +167,10 @@ TEST_CASE("a rollback in place brings back everything, and what ran before when 
   CHECK(site.look().current == "r1");
   CHECK_FALSE(site.look().drift.any());
   SECTION("it fails, and can be tried again") {
+    // Also by a settler, with a connection of its own.
+    site.release_lock();
+    REQUIRE_FALSE(site.prepare(options()));
+    CHECK(site.look().pending);
     site.revert("r1", "health check");
     CHECK(list_folder(site.path()) == between);
     CHECK(site.look().current == "r2");

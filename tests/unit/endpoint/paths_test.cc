@@ -207,3 +207,39 @@ TEST_CASE("a program that is silent for longer than the idle deadline goes on", 
   const LocalAgent agent(std::chrono::seconds(1));
   CHECK(agent->run(program({"sleep", "2.5"})).ok());
 }
+
+TEST_CASE("a path that the system does not even look at is an answer, and the connection stays",
+          "[endpoint]") {
+  const LocalAgent agent;
+  const base::TemporaryFolder folder;
+  const std::string name(300, 'n');
+  const std::string loop = folder.path() / "loop";
+  fs::create_symlink("loop", loop);
+  protocol::RunRequest request = program({"true"});
+  for (const std::string& path : {(folder.path() / name).string(), loop}) {
+    request.directory = path;
+    CHECK_THROWS_AS(agent->run(request), base::Error);
+    CHECK_THROWS_AS(agent->write_file(path + "/file", "x", 0644), base::Error);
+  }
+  CHECK(agent->run(program({"true"})).ok());
+}
+
+TEST_CASE("an agent that is killed takes the program with it that it runs", "[endpoint]") {
+  const LocalAgent agent;
+  const base::TemporaryFolder folder;
+  const fs::path told = folder.path() / "pid";
+  std::thread killer([&] {
+    const auto deadline = base::Deadline::in(std::chrono::seconds(20));
+    while (!(fs::exists(told) && fs::file_size(told) > 0) && !deadline.passed())
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(static_cast<pid_t>(agent->hello().pid), SIGKILL);
+  });
+  CHECK_THROWS_AS(agent->run(program({"sh", "-c", "echo $$ > " + told.string() + "; exec sleep 60"})),
+                  base::Error);
+  killer.join();
+  const auto pid = static_cast<pid_t>(std::stoi(base::read_file(told)));
+  const auto deadline = base::Deadline::in(std::chrono::seconds(5));
+  while (::kill(pid, 0) == 0 && !deadline.passed())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(::kill(pid, 0) != 0);
+}
