@@ -79,6 +79,8 @@ void prune(const SiteFolders& site, const Journal& journal, unsigned keep, Commi
       result.warnings.push_back(fmt::format("release {} could not be removed: {}", id, error.message()));
     }
   }
+  for (const std::string& failure : site.empty_trash())
+    result.warnings.push_back("of what was removed something is left: " + failure);
 }
 
 }  // namespace

@@ -256,14 +256,21 @@ void SiteFolders::remove_tree(const std::string& path) const {
     if (root.exists(name)) continue;
     root.rename(path, name);
     reach("trash: moved");
-    root.remove_all(name);
+    empty_trash();
     return;
   }
 }
 
-void SiteFolders::empty_trash() const {
-  for (const FolderEntry& entry : porter.list("trash"))
-    porter.remove_all("trash/" + entry.name);
+std::vector<std::string> SiteFolders::empty_trash() const {
+  std::vector<std::string> failures;
+  for (const FolderEntry& entry : porter.list("trash")) {
+    try {
+      porter.remove_all("trash/" + entry.name);
+    } catch (const Error& error) {
+      failures.push_back(error.message());
+    }
+  }
+  return failures;
 }
 
 void SiteFolders::append_line(const std::string& path, const std::string& line) const {

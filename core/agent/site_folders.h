@@ -93,9 +93,11 @@ struct SiteFolders {
   void remove_release(const std::string& id) const;
   // Of a release that is being made again: all but its mark and what it does outside of its tree.
   void clear_stage(const std::string& id) const;
-  // Moves what is at `path` (in root) away in one step, then removes it.
+  // Moves what is at `path` (in root) away in one step, then removes it as empty_trash() does.
   void remove_tree(const std::string& path) const;
-  void empty_trash() const;
+  // What cannot be removed (an application of another user wrote into it, say) is nobody's: it stays there
+  // for the next one to try. Gives why.
+  std::vector<std::string> empty_trash() const;
   // A further line of a file in .porter, durably. What was cut off before stays, and is no record.
   void append_line(const std::string& path, const std::string& line) const;
   void sync_folder(std::string_view path) const;  // of root; only when durable

@@ -476,4 +476,40 @@ TEST_CASE("a lock file that somebody deletes lets nobody in, and the site still 
   CHECK(Site::open(path, Layout::releases).look().holder->who == "ada");
 }
 
+TEST_CASE("what an application of another user left in an old release stops no deploy") {
+  if (::geteuid() != 0) {
+    WARN("skipped: needs root, for files of another user");
+    return;
+  }
+  const OrdinaryUser user;
+  const uid_t ordinary = ::geteuid();
+  const TemporaryFolder temporary;
+  Site site = Site::open(temporary.path() / "site", Layout::releases, Durability::none);
+  REQUIRE_FALSE(site.prepare(options()));
+  const Wants tree = {{"cache", folder()}};
+  deploy(site, "r1", tree);
+  REQUIRE(::seteuid(0) == 0);
+  fs::create_directories(site.path() + "/releases/r1/cache/theirs");
+  base::write_file(site.path() + "/releases/r1/cache/theirs/compiled", "by root");
+  REQUIRE(::seteuid(ordinary) == 0);
+  deploy(site, "r2", tree);
+  send(site, "r3", tree);
+  site.activate("r3", "run3");
+  const CommitResult result = site.commit("r3", 1);
+  CHECK(result.pruned == std::vector<std::string>{"r1"});
+  REQUIRE(result.warnings.size() == 1);
+  CHECK(result.warnings[0].find("/.porter/trash/") != std::string::npos);
+  site.release_lock();
+  REQUIRE_FALSE(site.prepare(options()));
+  CHECK(site.look().leftovers == 1);
+  deploy(site, "r4", tree);
+  REQUIRE(::seteuid(0) == 0);
+  for (const auto& entry : fs::recursive_directory_iterator(site.path() + "/.porter/trash"))
+    REQUIRE(::lchown(entry.path().c_str(), ordinary, static_cast<gid_t>(-1)) == 0);
+  REQUIRE(::seteuid(ordinary) == 0);
+  site.release_lock();
+  REQUIRE_FALSE(site.prepare(options()));
+  CHECK(site.look().leftovers == 0);
+}
+
 }  // namespace porter::agent
