@@ -211,7 +211,10 @@ class Agent(porter.Case):
         (name,) = self.agents()
         whole = (self.cache / name).read_bytes()
         for damaged in (b"", b"#!/bin/sh\nexit 0\n", whole[:len(whole) // 2]):
-            (self.cache / name).write_bytes(damaged)
+            # Not written into: the agent of the deploy before may not have ended yet.
+            (self.cache / "damaged").write_bytes(damaged)
+            (self.cache / "damaged").chmod(0o700)
+            (self.cache / "damaged").rename(self.cache / name)
             self.write("project/app/src/file.txt", "%d" % len(damaged))
             result = self.deploy(code=None)
             with self.subTest(size=len(damaged)):
