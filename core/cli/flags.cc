@@ -12,7 +12,16 @@ namespace porter::cli {
 
 using engine::Action;
 
+namespace {
+
 constexpr std::chrono::hours kLongestLockWait(365 * 24);
+
+// An empty value is a variable of a script that is not set: without it more would be done than was meant.
+std::string refuse_empty(const std::string& value) {
+  return value.empty() ? "is given without a value" : "";
+}
+
+}  // namespace
 
 const char* const kExitCodes =
     "Exit codes: 0 ok, 1 internal, 2 usage or configuration, 3 there are changes (--detailed-exitcode),\n"
@@ -58,11 +67,14 @@ CLI::App* Flags::action(const std::string& name, const std::string& help, Action
 void Flags::add_targets(CLI::App* to) {
   to->add_option("--host", out_.request.hosts,
                  "hosts: names, groups, globs, web[01:20], @tag, !not; may be given several times")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(refuse_empty);
   to->add_option("--config", out_.request.config,
-                 "the environment: config/NAME/ of each module, [config:NAME]");
+                 "the environment: config/NAME/ of each module, [config:NAME]")
+      ->check(refuse_empty);
   to->add_option("--known-hosts", out_.request.known_hosts,
-                 "known hosts in this file instead of ~/.ssh/known_hosts");
+                 "known hosts in this file instead of ~/.ssh/known_hosts")
+      ->check(refuse_empty);
 }
 
 void Flags::add_modules(CLI::App* to, const std::string& help) {
@@ -77,7 +89,8 @@ void Flags::add_talk(CLI::App* to) {
 
 void Flags::add_lock_wait(CLI::App* to) {
   to->add_option("--lock-wait", lock_wait_,
-                 "wait this long for somebody else's lock: 30s, 5m (default: do not wait)");
+                 "wait this long for somebody else's lock: 30s, 5m (default: do not wait)")
+      ->check(refuse_empty);
 }
 
 void Flags::add_handlers(CLI::App* to) {
@@ -91,7 +104,8 @@ void Flags::add_source(CLI::App* to) {
   add_modules(to, "modules to deploy (default: all, dependencies first)");
   to->add_flag("--no-deps", no_dependencies_, "only the named modules, without what they depend on");
   to->add_option("-r,--release", out_.request.ref, "which [release:NAME] of the source to take")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(refuse_empty);
   forces_.push_back(to->add_option("--force", force_names_,
                                    "deploy these modules though nothing changed: a,b; all when empty")
                         ->expected(0, 1));
@@ -103,8 +117,10 @@ void Flags::add_deploy(const std::vector<PluginArgument>& plugins) {
   CLI::App* deploy = action("deploy", "put modules on hosts", Action::deploy);
   add_source(deploy);
   deploy->add_flag("--dry-run", out_.request.dry_run, "show what would be done, and change nothing");
-  deploy->add_option("--plan", out_.request.plan_file,
-                     "only what `plan --out FILE` planned; refused when target or source changed since");
+  deploy
+      ->add_option("--plan", out_.request.plan_file,
+                   "only what `plan --out FILE` planned; refused when target or source changed since")
+      ->check(refuse_empty);
   deploy->add_flag("--overwrite-drift", out_.request.overwrite_drift,
                    "layout inplace: deploy over files that were edited on the target");
   deploy->add_flag("--yes", out_.request.yes, "confirm everything beforehand");
@@ -118,7 +134,8 @@ void Flags::add_plan(const std::vector<PluginArgument>& plugins) {
   CLI::App* plan = action("plan", "show what a deploy would do, and change nothing", Action::deploy);
   plan->preparse_callback([this](std::size_t) { out_.request.dry_run = true; });
   add_source(plan);
-  plan->add_option("--out", out_.request.plan_out, "write the plan to this file, for deploy --plan");
+  plan->add_option("--out", out_.request.plan_out, "write the plan to this file, for deploy --plan")
+      ->check(refuse_empty);
   plan->add_flag("--detailed-exitcode", out_.request.detailed_exit_code,
                  "exit 3 when there is something to deploy");
   for (const PluginArgument& argument : plugins)
@@ -129,9 +146,10 @@ void Flags::add_rollback() {
   CLI::App* rollback =
       action("rollback", "make an older release live again, on all hosts or none", Action::rollback);
   add_modules(rollback, "modules to roll back (default: all, dependencies first)");
-  rollback->add_option(
-      "--to", out_.request.to_release,
-      "to this release, or what ran after this run (default: what ran before the last deploy)");
+  rollback
+      ->add_option("--to", out_.request.to_release,
+                   "to this release, or what ran after this run (default: what ran before the last deploy)")
+      ->check(refuse_empty);
   rollback->add_flag("--yes", out_.request.yes, "confirm everything beforehand");
   rollback->add_option("-m,--message", out_.request.message, "why, for the history");
   add_handlers(rollback);
@@ -157,7 +175,7 @@ void Flags::add_looks() {
       out_.request.mark = mark;
       out_.request.mark_release = id;
     };
-    CLI::Option* made = releases->add_option_function<std::string>(flag, take, help);
+    CLI::Option* made = releases->add_option_function<std::string>(flag, take, help)->check(refuse_empty);
     for (CLI::Option* other : marks)
       made->excludes(other);
     marks.push_back(made);

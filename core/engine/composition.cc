@@ -52,9 +52,9 @@ Composition overlay(const sync::Tree& walked, const std::string& root, std::opti
   Composition out;
   sync::Composer composer(walked, root, mtime_ns);
   for (const settings::ConfigFile& file : settings.config_files()) {
-    const std::filesystem::path source = settings.config_folder() / file.source;
-    if (file.optional && !std::filesystem::exists(source)) continue;
-    composer.add_file(file.destination, source.string(), sync::Layer::config_files,
+    const auto source = config_source(settings, file);
+    if (!source) continue;
+    composer.add_file(file.destination, source->string(), sync::Layer::config_files,
                       fmt::format("[config_files] at {}:{}", file.where.file, file.where.line));
   }
   // In place the tree itself survives, so there is nothing to link.
@@ -141,6 +141,15 @@ const sync::Tree& SourceWalks::walk(const source::Checkout& checkout,
 void SourceWalks::forget(const source::Checkout& checkout) {
   const std::string prefix = checkout.tree.string() + '\n';
   std::erase_if(walked_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+}
+
+std::optional<std::filesystem::path> config_source(const settings::ModuleSettings& settings,
+                                                   const settings::ConfigFile& file) {
+  // Without a config there is no folder, and the name alone would be looked for wherever the user stands.
+  if (settings.config().empty()) return std::nullopt;
+  const std::filesystem::path source = settings.config_folder() / file.source;
+  if (file.optional && !std::filesystem::exists(source)) return std::nullopt;
+  return source;
 }
 
 Composition compose(SourceWalks& walks, const source::Checkout& checkout,

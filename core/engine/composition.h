@@ -2,7 +2,9 @@
 // From a checkout and the settings of one module on one host to the tree that the target shall hold, and to
 // what the agent has to know about it. Operator's side only; nothing here talks to a target.
 
+#include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,10 @@ Composition compose(SourceWalks& walks, const source::Checkout& checkout,
 Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
                            const base::CancelToken& cancel);
 sync::Composed compose_nothing();
+
+// Where a config file is taken from; nothing for an optional one that is not there, or without a config.
+std::optional<std::filesystem::path> config_source(const settings::ModuleSettings& settings,
+                                                   const settings::ConfigFile& file);
 
 // What decides whether a deploy would change anything: composed digest, settings, handlers and config, as one
 // digest.

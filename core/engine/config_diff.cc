@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/base/files.h"
+#include "core/engine/composition.h"
 #include "core/engine/config_text.h"
 
 namespace porter::engine {
@@ -45,9 +46,9 @@ Content live_content(const Deployment& one, const std::string& path) {
   return {one.host->endpoint->read_file(file, kLargest), (state.mode & kOthers) == 0};
 }
 
-std::vector<std::string> changes_of(const Deployment& one, const settings::ConfigFile& file, bool fresh) {
+std::vector<std::string> changes_of(const Deployment& one, const settings::ConfigFile& file,
+                                    const fs::path& source, bool fresh) {
   const std::string& path = file.destination;
-  const fs::path source = one.settings->config_folder() / file.source;
   const Content before = fresh ? Content() : live_content(one, path);
   const Content after = new_content(source);
   const bool is_private = before.is_private || after.is_private;
@@ -64,10 +65,10 @@ std::vector<std::string> config_changes(const Deployment& one, const std::vector
   for (const settings::ConfigFile& file : one.settings->config_files()) {
     const bool fresh = listed("+ " + file.destination);
     if (!fresh && !listed("~ " + file.destination)) continue;
-    // Where an optional one is not there, the file is the source's own.
-    if (file.optional && !fs::exists(one.settings->config_folder() / file.source)) continue;
+    const auto source = config_source(*one.settings, file);
+    if (!source) continue;  // the file is the module's own
     try {
-      const std::vector<std::string> changes = changes_of(one, file, fresh);
+      const std::vector<std::string> changes = changes_of(one, file, *source, fresh);
       lines.insert(lines.end(), changes.begin(), changes.end());
     } catch (const base::Error& problem) {
       if (problem.code() != base::Code::refused) throw;

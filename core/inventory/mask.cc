@@ -148,6 +148,15 @@ std::string mask_assignments(std::string_view text) {
   return out;
 }
 
+// Too short to be looked for within other words: "compass", "basalt".
+bool has_short_word(std::string key) {
+  constexpr std::array<std::string_view, 5> kShort = {"pass", "pwd", "pw", "salt", "cookie"};
+  std::replace_if(
+      key.begin(), key.end(), [](char c) { return !is_alphanumeric(c); }, '_');
+  const std::vector<std::string> words = base::split(key, '_');
+  return std::find_first_of(words.begin(), words.end(), kShort.begin(), kShort.end()) != words.end();
+}
+
 }  // namespace
 
 bool is_secret_key(std::string_view key) {
@@ -156,7 +165,8 @@ bool is_secret_key(std::string_view key) {
                                                       "apikey",   "privatekey", "accesskey"};
   std::string plain = base::lower(key);
   std::erase_if(plain, [](char c) { return c == '-' || c == '_' || c == '.' || c == ' '; });
-  return std::any_of(kWords.begin(), kWords.end(),
+  return has_short_word(base::lower(key)) ||
+         std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return plain.find(word) != std::string::npos; });
 }
 

@@ -9,7 +9,8 @@
 namespace porter::inventory {
 
 // Does a key of this name hold a secret? password, passwd, passphrase, secret, token, credential, api key,
-// private key, access key: anywhere in the name, any case, with or without - _ . between the words.
+// private key, access key: anywhere in the name, any case, with or without - _ . between the words; pass,
+// pwd, pw, salt, cookie: as words of their own.
 bool is_secret_key(std::string_view key);
 
 // The text with these replaced by ***:

@@ -131,6 +131,17 @@ TEST_CASE("config files lie over the source, with their own mode") {
   }
 }
 
+TEST_CASE("without a config no config file is taken, whatever lies where the user stands") {
+  Shop shop;
+  shop.ini("[config_files]\nmaybe.py? = maybe.py\n");
+  shop.write("maybe.py", "A = 1\n");
+  const std::filesystem::path stands = std::filesystem::current_path();
+  std::filesystem::current_path(shop.root());
+  const bool taken = has(shop.deployment("one", ""), "maybe.py");
+  std::filesystem::current_path(stands);
+  CHECK_FALSE(taken);
+}
+
 TEST_CASE("in releases a shared path becomes a link, and what the source has there seeds it") {
   Shop shop;
   shop.ini("[shared]\npaths = var/uploads, .env, log\n");

@@ -5,14 +5,16 @@
 using namespace porter::inventory;
 
 TEST_CASE("Keys that hold secrets are known by their name") {
-  for (const char* key : {"password", "db_passwd", "DB-PASSWORD", "secret", "SECRET_KEY", "auth.token",
-                          "credentials", "api_key", "api-key", "apikey", "X.Api.Key", "private-key",
-                          "private_key_file", "passphrase", "aws_access_key"}) {
+  for (const char* key : {"password",   "db_passwd",   "DB-PASSWORD",      "secret",     "SECRET_KEY",
+                          "auth.token", "credentials", "api_key",          "api-key",    "apikey",
+                          "X.Api.Key",  "private-key", "private_key_file", "passphrase", "aws_access_key",
+                          "DB_PASS",    "pwd",         "smtp-pw",          "SALT",       "session.cookie",
+                          "pass"}) {
     CAPTURE(key);
     CHECK(is_secret_key(key));
   }
-  for (const char* key :
-       {"path", "user", "keep_releases", "monkey", "public_key", "send-data-url", "pass", ""}) {
+  for (const char* key : {"path", "user", "keep_releases", "monkey", "public_key", "send-data-url", "compass",
+                          "basalt", "pwned", ""}) {
     CAPTURE(key);
     CHECK_FALSE(is_secret_key(key));
   }
