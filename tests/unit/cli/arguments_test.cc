@@ -169,11 +169,6 @@ TEST_CASE("a value that is empty is no value: more would be done than was meant"
     CHECK(refusal({words[0], words[1] + "="}).message().find(words[1]) != std::string::npos);
 }
 
-TEST_CASE("a wait that no clock can count is as long as one can", "[arguments]") {
-  CHECK(parse({"deploy", "--lock-wait", "100000d"}).request.lock_wait_seconds == UINT32_MAX);
-  CHECK(parse({"deploy", "--lock-wait", "2m"}).request.lock_wait_seconds == 120);
-}
-
 TEST_CASE("a release is marked in one way at a time", "[arguments]") {
   const auto pinned = parse({"releases", "--pin", "A"}).request;
   CHECK(pinned.mark + " " + pinned.mark_release == "pin A");
