@@ -37,6 +37,15 @@ Terms terms_of(const Run& run) {
   return {run.project.id, request.config, request.ref, request.adopt, given.empty() ? "" : digest_of(given)};
 }
 
+// A plan is flat. What is deep is refused before anything walks it by recursion.
+json parse_plan(const std::string& text, const std::string& file) {
+  constexpr int kDeepest = 8;
+  return json::parse(text, [&](int depth, json::parse_event_t, const json&) {
+    if (depth > kDeepest) throw Error(Code::bad_value, "is no plan: too deep").at(file);
+    return true;
+  });
+}
+
 std::string login_of(const HostRun& host) {
   const settings::Host& at = host.host;
   const std::string as = host.become.empty() ? "" : " as " + host.become;
@@ -113,7 +122,7 @@ Plan read_plan(const Request& request) {
   const std::string& file = request.plan_file;
   const std::string text = base::read_file(request.directory / file, kLimit);
   try {
-    json plan = json::parse(text);
+    json plan = parse_plan(text, file);
     if (plan.at("porter_plan") != kFormat) throw Error(Code::bad_value, "a plan of another format").at(file);
     const std::string digest = plan.at("digest");
     plan.erase("digest");

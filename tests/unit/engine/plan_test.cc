@@ -307,8 +307,10 @@ TEST_CASE("a plan that was changed by hand is refused, and one that was only lai
 TEST_CASE("what is no plan is refused, and says how one is made") {
   Planning run;
   run.write("root/src/page.html", "good bye\n");
-  const auto text = GENERATE(as<std::string>(), "", "[]", "{\"porter_plan\": 99}", "{\"porter_plan\": 1}",
-                             "{\"porter_plan\": 1, \"targets\": [1]}");
+  const auto text =
+      GENERATE(as<std::string>(), "", "[]", "{\"porter_plan\": 99}", "{\"porter_plan\": 1}",
+               "{\"porter_plan\": 1, \"targets\": [1]}",
+               "{\"porter_plan\": " + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}");
   base::write_file(run.plan_file(), text);
   CHECK(run.deploy_planned() == ExitCode::usage);
   CHECK_THAT(run.failure(), Contains("plan.json"));
