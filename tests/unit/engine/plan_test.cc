@@ -310,7 +310,8 @@ TEST_CASE("what is no plan is refused, and says how one is made") {
   const auto text =
       GENERATE(as<std::string>(), "", "[]", "{\"porter_plan\": 99}", "{\"porter_plan\": 1}",
                "{\"porter_plan\": 1, \"targets\": [1]}",
-               "{\"porter_plan\": " + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}");
+               "{\"digest\": \"\", \"porter_plan\": 1, \"deep\": " + std::string(1'000'000, '[') +
+                   std::string(1'000'000, ']') + "}");
   base::write_file(run.plan_file(), text);
   CHECK(run.deploy_planned() == ExitCode::usage);
   CHECK_THAT(run.failure(), Contains("plan.json"));
