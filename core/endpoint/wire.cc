@@ -27,6 +27,11 @@ constexpr std::size_t kReadSize = 256U << 10U;
 constexpr auto kBeat = static_cast<std::uint8_t>(protocol::Type::beat);
 constexpr auto kFailure = static_cast<std::uint8_t>(protocol::Type::failure);
 
+// Empty frames take room, too.
+std::size_t room_of(const protocol::Frame& frame) {
+  return frame.payload.size() + sizeof frame;
+}
+
 }  // namespace
 
 Wire::Wire(transport::Process process, std::string where, std::chrono::seconds idle_deadline,
@@ -160,7 +165,7 @@ bool Wire::take_frames() {
   while (auto frame = parser_.next()) {
     any = true;
     if (frame->type == kBeat) continue;
-    inbox_bytes_ += frame->payload.size() + protocol::kHeaderSize;
+    inbox_bytes_ += room_of(*frame);
     const std::lock_guard lock(traffic_mutex_);
     ++traffic_.frames_in;
     inbox_.push_back(std::move(*frame));
@@ -201,7 +206,7 @@ std::optional<protocol::Frame> Wire::take() {
   if (inbox_.empty()) return std::nullopt;
   protocol::Frame frame = std::move(inbox_.front());
   inbox_.pop_front();
-  inbox_bytes_ -= frame.payload.size() + protocol::kHeaderSize;
+  inbox_bytes_ -= room_of(frame);
   if (frame.type == kFailure)
     throw protocol::to_error(guard([&] { return protocol::decode<protocol::Failure>(frame.payload); }));
   return frame;
