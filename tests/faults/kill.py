@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Kill anywhere: deploys OLD → NEW, killed before every state-changing system call and at random moments; after each
-kill the target is held against release_check.py, and the next plain deploy has to put everything right.
+"""Kill anywhere: deploys and rollbacks OLD → NEW, killed before every state-changing system call and at random
+moments; after each kill the target is held against release_check.py, and the next plain deploy has to put everything
+right.
 
     kill.py             a sample of a few hundred kills (CTest: faults-kill)
     kill.py --long      every call of every scenario: some thousand kills
@@ -30,6 +31,8 @@ SCENARIOS = {  # what the place is like, and whether the new release fails its h
     "releases-unhealthy": (dict(layout=RELEASES), True), "inplace-unhealthy": (dict(layout=INPLACE), True),
     "releases-first": (dict(layout=RELEASES, first=True), False),
     "inplace-first": (dict(layout=INPLACE, first=True), False),
+    "releases-rollback": (dict(layout=RELEASES, rollback=True), False),
+    "inplace-rollback": (dict(layout=INPLACE, rollback=True), False),
     "releases-ssh": (dict(layout=RELEASES, far=True), False), "inplace-ssh": (dict(layout=INPLACE, far=True), False),
     "push-ssh": (dict(layout=RELEASES, far=True), False)}  # the agent has to be brought there first
 
@@ -112,7 +115,7 @@ class Runner:
     def prepare(self):
         self.place = self.place or Place(**self.traits)
         self.place.make_old_live()
-        self.place.use("NEW")
+        self.place.use_new()
         if self.scenario == "push-ssh":
             shutil.rmtree(self.place.server.home / ".cache")
 
@@ -270,6 +273,9 @@ def quick(campaign):
             agent_too = attack.name in ("agent", "both")
             campaign.traced(scenario, attack, 12 if agent_too else 4, all_switches=agent_too and healthy)
         campaign.at_random(scenario, 8)
+    for scenario in ("releases-rollback", "inplace-rollback"):
+        campaign.traced(scenario, NEAR[0], 10, all_switches=scenario == "releases-rollback")
+        campaign.traced(scenario, NEAR[-1], 4)
     for attack in attacks_of("releases-ssh"):
         campaign.traced("releases-ssh", attack, 4)
     campaign.stracing("releases", ["renameat", "symlinkat"], range(1, 40))

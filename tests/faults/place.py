@@ -74,14 +74,15 @@ def write_tree(folder, name):
 
 
 class Place(porter.Case):
-    """`first`: nothing is on the target before. `far`: the target is behind a throw-away sshd of its own. `extra`: more
-    lines of project.ini."""
+    """`first`: nothing is on the target before. `rollback`: what is hurt goes back from OLD to NEW, which was live before
+    it. `far`: the target is behind a throw-away sshd of its own. `extra`: more lines of project.ini."""
 
     def runTest(self):
         """A Case needs one."""
 
-    def __init__(self, layout=RELEASES, first=False, far=False, hook=None, target=None, extra=""):
+    def __init__(self, layout=RELEASES, first=False, rollback=False, far=False, hook=None, target=None, extra=""):
         super().__init__()
+        self.rollback, self.command = rollback, ["deploy"]
         self.layout, self.first, self.far, self.kept = layout, first, far, False
         self.setUp()
         if target:
@@ -126,12 +127,12 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
 
     # --- deploys ---
 
-    def use(self, name):
-        """Makes OLD or NEW what the project deploys; every NEW has a file that no earlier one had."""
+    def use(self, name, again=False):
+        """Makes OLD or NEW what the project deploys; every NEW has a file that no earlier one had, but for `again`."""
         if self.source:
             for part in ("src", "config"):
                 os.rename(self.module / part, self.folder / self.source / part)
-        if name == "NEW":
+        if name == "NEW" and not again:
             self.round += 1
             self.write("NEW/src/lib/round.txt", "round %d of %s\n" % (self.round, self.mark))
             self.trees["NEW"] = self.earlier["NEW of round %d" % self.round] = self.expected("NEW")
@@ -157,12 +158,19 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
             self.use("OLD")
             shutil.rmtree(self.site(), ignore_errors=True)
             return
-        for name in ("OLD",) if self.round else ("OLD", "NEW", "OLD"):
+        names = ("NEW", "OLD") if self.rollback else ("OLD",) if self.round else ("OLD", "NEW", "OLD")
+        for name in names:
             self.use(name)
             self.plain_deploy()
+            if self.rollback and name == "NEW":
+                self.command = ["rollback", "--to", self.look().live_release()]
         require(self.look().verdict(settled=True) == "OLD", "the tree before the fault is not OLD")
         self.look().require_settled(KEEP)
         self.kept_file().write_text("an upload\n")
+
+    def use_new(self):
+        """What the run that is hurt, and the deploy after it, shall make live."""
+        self.use("NEW", again=self.rollback)
 
     def note_live(self):
         """Between two runs that are hurt: a failed run goes back to what is live now. Half a switch is undone first."""
@@ -176,8 +184,8 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
         return file
 
     def run_under(self, prefix, env=None, during=None):
-        """The deploy under another program; `during` is called with its process. Gives back exit code and talk."""
-        command = [*prefix, porter.ADMIN, "deploy", "--host", "here", "--config", "here"]
+        """The deploy or rollback under another program; `during` is called with its process. Gives back exit code and talk."""
+        command = [*prefix, porter.ADMIN, *self.command, "--host", "here", "--config", "here"]
         process = subprocess.Popen(command, cwd=str(self.directory), env=dict(self.env, **(env or {})),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                    start_new_session=True)
@@ -223,7 +231,7 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
         site = self.look()
         after = site.verdict(settled=True)
         require(after == "NEW", "after the next deploy %s is live", after)
-        site.require_settled(keep)
+        site.require_settled(keep, left=self.rollback)
         if not self.first:
             require(self.kept_file().read_text() == "an upload\n", "what is shared was lost")
         runs = release_check.names(self.home / ".local/state/porter/runs") - {"lock"}

@@ -179,8 +179,9 @@ class Site:
         """Ids that have a seal; one that is being written has another name."""
         return {name for name in names(os.path.join(self.path, ".porter/manifests")) if RELEASE.match(name)}
 
-    def require_settled(self, keep=None):
-        """I4, after a deploy that succeeded. `keep`: how many releases may stay."""
+    def require_settled(self, keep=None, left=False):
+        """I4, after a deploy that succeeded. `keep`: how many releases may stay. `left`: beside them bad ones, which
+        somebody went back from."""
         sealed = names(os.path.join(self.path, ".porter/manifests"))
         require(self.live_release() in sealed, "the live release has no seal")
         porter = os.path.join(self.path, ".porter")
@@ -193,15 +194,15 @@ class Site:
         known = PORTER_FILES | {"manifests", "staging", "trash", "spare", "pinned", "frozen"} | set(kept_apart)
         require(names(porter) <= known, "strays in .porter: %s", sorted(names(porter) - known))
         if self.layout == RELEASES:
-            self.require_releases(sealed - kept_apart["bad"], keep)
+            self.require_releases(sealed - kept_apart["bad"], kept_apart["bad"] if left else set(), keep)
         else:
             require(kept_apart["undo"] <= {self.live_release()}, "undo lists of %s", sorted(kept_apart["undo"]))
 
-    def require_releases(self, good, keep):
+    def require_releases(self, good, left, keep):
         top = {".porter", "releases", "current", "shared"}
         require(names(self.path) <= top, "strays: %s", sorted(names(self.path) - top))
         there = names(os.path.join(self.path, "releases"))
-        require(there == good, "releases %s, and seals of %s", sorted(there), sorted(good))
+        require(there - left == good, "releases %s, and seals of %s", sorted(there), sorted(good))
         require(keep is None or len(good) <= max(keep, 2), "%d releases, and %s are to be kept", len(good), keep)
 
 
