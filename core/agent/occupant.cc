@@ -142,7 +142,7 @@ Occupant look_at(const std::string& name) {
 }
 
 Occupant keep_occupant(const std::string& name, const KeptContent& to, bool sync) {
-  const Occupant found = look_at(name);
+  Occupant found = look_at(name);
   if (found.kind != OccupantKind::file) return found;
   // Another may have put a pipe there since.
   const base::UniqueFd from(::open(name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
