@@ -1,7 +1,7 @@
 #pragma once
-// Every message of the protocol: its number, its fields, and one description (messages.cc) from which both
-// encoding and decoding follow. decode() trusts nothing: lengths, counts, enums and text are checked, and
-// nothing may be left over. Who may say what when is core/protocol/conversation.h; the story is
+// Every message of the protocol: its number, its fields, and one description (describe_messages.h) from which
+// both encoding and decoding follow. decode() trusts nothing: lengths, counts, enums and text are checked,
+// and nothing may be left over. Who may say what when is core/protocol/conversation.h; the story is
 // docs/protocol.md. Plain values, no threads.
 
 #include <cstdint>
