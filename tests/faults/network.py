@@ -206,6 +206,25 @@ def require_end(what, running, since, seconds):
     return time.monotonic() - since
 
 
+class AgentWatch(threading.Thread):
+    """How long the agents stay that are there when a fault strikes; a new connection may bring others."""
+
+    def __init__(self, place, seconds):
+        super().__init__()
+        self.pids = [pid for pid, words in place.running() if "porter-agent" in words]
+        self.since, self.seconds, self.took = time.monotonic(), seconds, None
+
+    def left(self):
+        return [pid for pid in self.pids if os.path.exists("/proc/%d" % pid)]
+
+    def run(self):
+        while self.left():
+            if time.monotonic() - self.since > self.seconds:
+                return
+            time.sleep(0.02)
+        self.took = time.monotonic() - self.since
+
+
 class Lane:
     """One thread's place, made anew after a failure."""
 
@@ -252,6 +271,8 @@ class Lane:
                 if fault.struck.wait(0.02):
                     break
             self.struck_at = time.monotonic()
+            self.agents = AgentWatch(self.place, agent_deadline(self.idle))
+            self.agents.start()
             client = [process.pid]
             self.client_took = require_end("the client", lambda: process.poll() is None and client, self.struck_at,
                                            client_deadline(self.idle))
@@ -259,17 +280,26 @@ class Lane:
 
     def after(self, case, fault, code, talk):
         where = self.place
-        if where.stopped:
-            where.thaw()  # a process that is stopped can keep no deadline
-            self.struck_at = time.monotonic()
-        took = require_end("the agent or its lock", lambda: where.running() or io_checks.lock_is_held(where.site()),
-                           self.struck_at, agent_deadline(self.idle))
-        self.tally.took(self.idle, self.client_took, took)
+        self.tally.took(self.idle, self.client_took, self.agent_end())
         self.require_honest(case, fault, code, talk)
         verdict = where.judge(code, unhealthy=False, hit=fault.struck.is_set())
         where.relay_.heal()
         where.recover(verdict)
         return verdict
+
+    def agent_end(self):
+        """Gives back how long the agent took."""
+        where, stopped = self.place, bool(self.place.stopped)
+        where.thaw()  # a process that is stopped can keep no deadline: its time begins now
+        began = time.monotonic()
+        rest = require_end("the agent or its lock", lambda: where.running() or io_checks.lock_is_held(where.site()),
+                           began, agent_deadline(self.idle))
+        self.agents.join()
+        if stopped:
+            return rest
+        if self.agents.took is None:
+            raise Hang("the agent was still there %s s after the fault: %s" % (self.agents.seconds, self.agents.pids))
+        return self.agents.took
 
     def require_honest(self, case, fault, code, talk):
         """What the exit code says, beside what Place.judge() asks."""
