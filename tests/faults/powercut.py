@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Success is durable: cuts the power of the target's file system some seconds after a deploy ended with exit 0, and
-before every state-changing call of a deploy's agent. After the cut the target is held against release_check.py, and
+before every state-changing call of an agent that deploys or rolls back. After the cut the target is held against release_check.py, and
 the next plain deploy has to put everything right.
 
     powercut.py             some cuts (CTest: faults-powercut)
@@ -48,9 +48,9 @@ class Lane:
 
 
 class PorterLane(Lane):
-    def __init__(self, options, layout, bulk=0, first=False):
+    def __init__(self, options, layout, bulk=0, first=False, rollback=False):
         super().__init__(options)
-        self.place = Place(layout, first=first, target=self.disk.mount)
+        self.place = Place(layout, first=first, rollback=rollback, target=self.disk.mount)
         self.bulk = bulk
 
     def prepare(self):
@@ -58,7 +58,7 @@ class PorterLane(Lane):
         self.disk.sync()
         for number in range(self.bulk):
             self.place.write("NEW/src/bulk/%d" % number, os.urandom(BULK_SIZE))
-        self.place.use("NEW")
+        self.place.use_new()
 
     def cut_after(self, wait):
         """NEW, or a violation: a success that is lost or torn."""
@@ -192,7 +192,7 @@ class Campaign:
         reached = [call for role, call in Attack("count", "agent", "").run(lane.place, 0)[2]["calls"] if role == "agent"]
         lane.close()
         numbers = range(1, len(reached) + 1)
-        name = "%s%s" % (traits["layout"], ", first deploy" if traits.get("first") else "")
+        name = traits["layout"] + ", first deploy" * traits.get("first", False) + ", rollback" * traits.get("rollback", False)
 
         def step(lane, item):
             verdict, hit = lane.cut_at(item[2])
@@ -224,6 +224,8 @@ def quick(campaign, seed):
     for layout in (RELEASES, INPLACE):
         campaign.in_the_middle(dict(layout=layout), "strict", 2,
                                lambda numbers: sorted(random.Random(seed).sample(numbers, 10)))
+        campaign.in_the_middle(dict(layout=layout, rollback=True), "strict", 2,
+                               lambda numbers: sorted(random.Random(seed).sample(numbers, 6)))
 
 
 def long(campaign):
@@ -232,9 +234,9 @@ def long(campaign):
     for mount in MOUNTS:
         campaign.after_success(rows([mount], shutil.which("rsync")), [0, 2, 6, 25], 20, 6)
     for mount in MOUNTS:
-        for traits in (dict(layout=RELEASES), dict(layout=INPLACE), dict(layout=RELEASES, first=True),
-                       dict(layout=INPLACE, first=True)):
-            campaign.in_the_middle(traits, mount, 3)
+        for when in ({}, dict(first=True), dict(rollback=True)):
+            for layout in (RELEASES, INPLACE):
+                campaign.in_the_middle(dict(when, layout=layout), mount, 3)
 
 
 def main():
