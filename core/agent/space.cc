@@ -74,8 +74,10 @@ std::string mount_point_at(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return "";
   try {
-    return mount_point_of(base::read_file("/proc/self/mountinfo", kMountinfoLimit), real_path(path),
-                          fmt::format("{}:{}", major(info.st_dev), minor(info.st_dev)));
+    std::string point =
+        mount_point_of(base::read_file("/proc/self/mountinfo", kMountinfoLimit), real_path(path),
+                       fmt::format("{}:{}", major(info.st_dev), minor(info.st_dev)));
+    return point.empty() ? "/" : point;  // in a chroot the root itself may not be listed
   } catch (const Error&) {
     return "";  // no /proc: the message does without
   }

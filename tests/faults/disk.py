@@ -12,8 +12,8 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 
+import ext4_disk
 import io_checks
 from io_checks import porter
 from porter import NOTHING_ACTIVATED, OK, ROLLED_BACK, SOME_FAILED, UNREACHABLE
@@ -40,22 +40,12 @@ ERRORS = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 INJECTIONS = 3
 
 
-def in_own_namespace():
-    """Runs this program again where mounts are its own business."""
-    if os.environ.get("PORTER_FAULTS_MOUNTS") or os.geteuid() != 0 or not shutil.which("unshare"):
-        return
-    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
-        return
-    os.environ["PORTER_FAULTS_MOUNTS"] = "own"
-    os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, "-B", *sys.argv])
-
-
 class Disk(porter.Case):
     """A module whose path lies on a file system of its own, and the trees that may be live there."""
 
     def setUp(self):
         super().setUp()
-        porter.need(os.environ.get("PORTER_FAULTS_MOUNTS"), "no mounts of our own: not root, or no unshare")
+        porter.need(ext4_disk.has_own_mounts(), "no mounts of our own: not root, or no mount namespace")
         self.mount_point = self.folder / "disk"
         self.mount_point.mkdir()
         self.target = self.mount_point / "srv"
@@ -392,5 +382,5 @@ class TurnsReadOnly(Disk):
 
 
 if __name__ == "__main__":
-    in_own_namespace()
+    ext4_disk.in_own_namespace()
     io_checks.main()

@@ -68,6 +68,8 @@ def why_not(folder):
     missing = [each for each in NEEDED if shutil.which(each) is None]
     if missing:
         return "not installed: " + ", ".join(missing)
+    if not has_own_mounts():
+        return "no mount namespace of our own can be made"
     try:
         disk = Disk(folder)
         disk.cut()
@@ -79,11 +81,16 @@ def why_not(folder):
 
 
 def in_own_namespace():
-    """Runs this program again where its mounts are its own and vanish with it."""
-    if os.environ.get("PORTER_OWN_MOUNTS") == "yes":
+    """Runs this program again where its mounts are its own and vanish with it; where that cannot be it goes on as it
+    is, without has_own_mounts()."""
+    unshare = ["unshare", "--mount", "--propagation", "private"]
+    if has_own_mounts() or os.geteuid() != 0 or shutil.which("unshare") is None:
         return
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return  # in a chroot whose root is no mount point, say
     os.environ["PORTER_OWN_MOUNTS"] = "yes"
-    command = ["unshare", "--mount", "--propagation", "private", sys.executable, "-B", *sys.argv]
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        return  # why_not() says so
-    os.execvp(command[0], command)
+    os.execvp(unshare[0], [*unshare, sys.executable, "-B", *sys.argv])
+
+
+def has_own_mounts():
+    return os.environ.get("PORTER_OWN_MOUNTS") == "yes"

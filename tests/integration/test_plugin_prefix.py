@@ -27,7 +27,7 @@ class Prefix(porter.Case):
         self.write("source/CMakeLists.txt", PROJECT)
         shutil.copy(porter.SOURCE / "tests/fixtures/plugins/acme_audit.cc", self.folder / "source")
         flags = "-fsanitize=" + os.environ["PORTER_SANITIZE"] if porter.SANITIZED else ""
-        self.tool(porter.CMAKE, "-S", self.folder / "source", "-B", build, "-DCMAKE_PREFIX_PATH=%s" % prefix,
+        self.tool(porter.CMAKE, "-G", "Ninja", "-S", self.folder / "source", "-B", build, "-DCMAKE_PREFIX_PATH=%s" % prefix,
                   "-DCMAKE_CXX_COMPILER=" + compiler, "-DCMAKE_CXX_FLAGS=" + flags)
         self.tool(porter.CMAKE, "--build", build)
         # Only the plugin path can find it, and only this one file.

@@ -36,7 +36,7 @@ TEST_CASE("a plugin built with only the installed SDK loads, from g++ and from c
       continue;
     }
     const fs::path build = folder.path() / compiler;
-    run_tool({PORTER_CMAKE, "-S", project.string(), "-B", build.string(),
+    run_tool({PORTER_CMAKE, "-G", "Ninja", "-S", project.string(), "-B", build.string(),
               "-DCMAKE_PREFIX_PATH=" + prefix.string(), "-DCMAKE_CXX_COMPILER=" + compiler,
               "-DCMAKE_CXX_FLAGS=" + fitting_flags()});
     run_tool({PORTER_CMAKE, "--build", build.string()});
