@@ -50,9 +50,12 @@ bool comes_true(Condition condition) {
 
 // A process that ended, reaped by whoever adopted it or not.
 bool is_gone(pid_t pid) {
-  if (::kill(pid, 0) != 0) return true;
-  const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
-  return stat[stat.rfind(')') + 2] == 'Z';
+  try {
+    const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    return stat[stat.rfind(')') + 2] == 'Z';
+  } catch (const Error&) {
+    return true;  // also when it ends between opening and reading
+  }
 }
 
 pid_t pid_in(const std::filesystem::path& file) {
