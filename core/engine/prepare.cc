@@ -124,8 +124,8 @@ void add_deployments(Run& run, Fleet& fleet, const std::vector<settings::Host>& 
       });
     }
   }
-  for (const auto& [host, here] : by_host)
-    collect(problems, [&] { settings::check_paths_apart(here); });
+  for (const auto& here : by_host)
+    collect(problems, [&] { settings::check_paths_apart(here.second); });
   if (!problems.empty()) throw base::Errors(std::move(problems));
 }
 
