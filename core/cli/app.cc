@@ -21,12 +21,13 @@ namespace {
 
 using base::ExitCode;
 
-// The arguments that the project's plugins add to `deploy`, from their notes. Without a readable project
-// there are none, since --help works anywhere; what is wrong with it is said by the command that needs it.
+// The arguments that the project's plugins add to `deploy` and `plan`, from their notes. Without a readable
+// project there are none, since --help works anywhere; what is wrong with it is said by the command that
+// needs it.
 std::vector<PluginArgument> plugin_arguments(const std::vector<std::string>& arguments,
                                              const base::World& world) {
-  const bool wanted = std::find(arguments.begin(), arguments.end(), "deploy") != arguments.end();
-  if (!wanted) return {};
+  const auto takes_them = [](const std::string& word) { return word == "deploy" || word == "plan"; };
+  if (std::none_of(arguments.begin(), arguments.end(), takes_them)) return {};
   std::vector<PluginArgument> found;
   try {
     const settings::ProjectFiles files = settings::read_project_files(world.directory, world);

@@ -63,6 +63,7 @@ class Prefix(porter.Case):
         shown = self.run_admin("deploy", "--plugin-path", path, "--help", code=OK).out
         self.assertIn("--audit-note", shown)
         self.assertIn("a word about this deploy", shown)
+        self.assertIn("--audit-note", self.run_admin("plan", "--plugin-path", path, "--help", code=OK).out)
         self.assertIn("acme.audit", self.run_admin("plugins", "--plugin-path", path, code=OK).out)
         self.assertFalse(lines.exists())
 
