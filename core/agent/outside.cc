@@ -85,10 +85,7 @@ void put_back(const SiteFolders& site, const UndoList& list, const UndoStep& ste
   const auto put = [&] {
     put_occupant(step.path, *step.old, before, temporary_of(list, step), site.durable());
   };
-  try {
-    put();
-  } catch (const Error& error) {
-    if (error.code() != Code::no_space) throw;
+  if (!if_there_is_room(put)) {
     before.given_up = true;
     put();
   }

@@ -1,5 +1,4 @@
 // What happened to a site: one line for each activation that stays, and for each way back.
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>

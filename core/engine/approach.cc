@@ -163,6 +163,14 @@ void show_holders(Walk& walk, std::map<const Deployment*, std::string>& shown) {
   }
 }
 
+// As people count: who logs in as two users has two connections to one host.
+std::size_t count_hosts(const Walk& walk) {
+  std::set<std::string> names;
+  for (const auto& host : walk.fleet.hosts)
+    names.insert(host->host.name);
+  return names.size();
+}
+
 }  // namespace
 
 void connect_all(Walk& walk) {
@@ -202,14 +210,6 @@ void lock_all(Walk& walk) {
   walk.throw_failures();
   // A build can take minutes, and waiting can: others may have changed what is about to be decided by.
   look(walk);
-}
-
-// As people count: who logs in as two users has two connections to one host.
-std::size_t count_hosts(const Walk& walk) {
-  std::set<std::string> names;
-  for (const auto& host : walk.fleet.hosts)
-    names.insert(host->host.name);
-  return names.size();
 }
 
 void confirm(Walk& walk, const std::string& what) {

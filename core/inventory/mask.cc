@@ -149,7 +149,7 @@ std::string mask_assignments(std::string_view text) {
 }
 
 // Too short to be looked for within other words: "compass", "basalt".
-bool has_short_word(std::string key) {
+bool has_short_word(std::string key) {  // lower case
   constexpr std::array<std::string_view, 5> kShort = {"pass", "pwd", "pw", "salt", "cookie"};
   std::replace_if(
       key.begin(), key.end(), [](char c) { return !is_alphanumeric(c); }, '_');
@@ -164,9 +164,9 @@ bool is_secret_key(std::string_view key) {
                                                       "secret",   "token",      "credential",
                                                       "apikey",   "privatekey", "accesskey"};
   std::string plain = base::lower(key);
+  if (has_short_word(plain)) return true;
   std::erase_if(plain, [](char c) { return c == '-' || c == '_' || c == '.' || c == ' '; });
-  return has_short_word(base::lower(key)) ||
-         std::any_of(kWords.begin(), kWords.end(),
+  return std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return plain.find(word) != std::string::npos; });
 }
 
