@@ -66,8 +66,9 @@ class Bench:
         self.say("  %-14s %8.3f s%s" % (contestant.name, run.seconds, "  WRONG" if run.fault else ""))
 
     def _fault(self, where, what):
-        self.faults.append("%s: %s" % (where, what))
-        self.say("FAULT: %s: %s" % (where, what))
+        if what not in (each["what"] for each in self.faults):
+            self.say("FAULT: %s: %s" % (where, what))
+        self.faults.append({"where": where, "what": what})
 
 
 def open_trees(folder, names, seed, say):

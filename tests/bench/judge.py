@@ -3,7 +3,7 @@
 import subprocess
 
 FULL, CONTENT = "full", "content"
-SHOWN = 5
+SHOWN = 3
 
 
 def differences(source, target, keeps=FULL):
