@@ -43,23 +43,14 @@ protocol::Standing to_wire(SiteKind kind) {
   return protocol::Standing::foreign;
 }
 
-// The composed tree's digest is noted in the seal, since handlers may add to what is sealed.
-bool composed_as(const sync::SealHeader& header, const base::Digest& wanted) {
-  for (const auto& [name, value] : header.notes)
-    if (name == "composed") return value == base::to_hex(wanted);
-  return header.root_digest == wanted;
-}
-
-protocol::SiteState to_wire(const SiteState& state, const protocol::SiteQuery& query) {
+protocol::SiteState to_wire(const SiteState& state, const std::string& path) {
   protocol::SiteState out;
-  out.path = query.path;
+  out.path = path;
   out.standing = to_wire(state.kind);
   out.reason = state.foreign_reason;
   out.current = state.current;
   if (state.live) out.seal = to_wire(*state.live);
   out.seal_damaged = state.seal_damaged;
-  out.matches =
-      state.live && !state.seal_damaged && !state.drift.any() && composed_as(*state.live, query.wanted);
   out.drift_changed = state.drift.changed;
   out.drift_missing = state.drift.missing;
   out.drift = state.drift.examples;
@@ -113,7 +104,8 @@ protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
   return base::while_doing("looking at " + query.path, [&] {
     Site site = Site::open(query.path, to_layout(query.layout));
     site.set_generated(generated_rules(query.generated));
-    return to_wire(site.look(CheckDrift::yes), query);
+    const bool full = query.drift == protocol::DriftCheck::full;
+    return to_wire(site.look(full ? CheckDrift::yes : CheckDrift::no), query.path);
   });
 }
 

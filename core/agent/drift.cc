@@ -1,11 +1,14 @@
 #include "core/agent/drift.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "core/agent/stage_parts.h"
+#include "core/base/crew.h"
 #include "core/base/error.h"
 
 namespace porter::agent {
@@ -15,6 +18,7 @@ using base::Error;
 using protocol::DifferenceKind;
 
 constexpr std::size_t kExamples = 20;
+constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 bool same_kind(sync::Kind kind, mode_t mode) {
   switch (kind) {
@@ -38,11 +42,12 @@ bool same_content(const Beneath& folder, const sync::Entry& entry, const struct 
   }
 }
 
+// Of one folder after the other; several may be at work at once.
 class DifferenceFinder {
  public:
   DifferenceFinder(const sync::IgnoreRules& generated, Hash hash, Unlisted unlisted,
-                   const std::function<void(protocol::Difference)>& give)
-      : generated_(generated), hash_(hash), unlisted_(unlisted), give_(give) {}
+                   std::vector<protocol::Difference>& found)
+      : generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {}
 
   void check(const Beneath* tree, const sync::Folder& folder) {
     std::optional<Beneath> held;
@@ -52,18 +57,25 @@ class DifferenceFinder {
       // A link where a folder was: all below is gone.
     }
     for (const sync::Entry& entry : folder.entries) {
-      const std::string path = sync::join_path(folder.path, entry.name);
-      if (generated_.ignores_or_above(path, entry.kind)) continue;
-      const std::optional<struct stat> now = held ? held->look(entry.name) : std::nullopt;
-      if (!now)
-        give_({DifferenceKind::missing, path, ""});
-      else if (std::string what = how_changed(*held, entry, *now); !what.empty())
-        give_({DifferenceKind::changed, path, std::move(what)});
+      struct stat now {};
+      const bool there =
+          held && ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
+      if (!there)
+        note(DifferenceKind::missing, folder, entry, "");
+      else if (std::string what = how_changed(*held, entry, now); !what.empty())
+        note(DifferenceKind::changed, folder, entry, std::move(what));
     }
     if (held && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
   }
 
  private:
+  // What the running application may write is no difference; asked of the few that look like one.
+  void note(DifferenceKind kind, const sync::Folder& folder, const sync::Entry& entry, std::string what) {
+    std::string path = sync::join_path(folder.path, entry.name);
+    if (!generated_.ignores_or_above(path, entry.kind))
+      found_.push_back({kind, std::move(path), std::move(what)});
+  }
+
   // "" when it is as it was sealed.
   std::string how_changed(const Beneath& folder, const sync::Entry& entry, const struct stat& now) const {
     if (!same_kind(entry.kind, now.st_mode)) return "kind";
@@ -93,14 +105,14 @@ class DifferenceFinder {
       const bool below = entry.kind == EntryKind::folder;
       const std::string path = sync::join_path(folder.path, entry.name);
       if (generated_.ignores_or_above(path, below ? sync::Kind::folder : sync::Kind::file)) continue;
-      give_({DifferenceKind::added, path + (below ? "/" : ""), ""});
+      found_.push_back({DifferenceKind::added, path + (below ? "/" : ""), ""});
     }
   }
 
   const sync::IgnoreRules& generated_;
   const Hash hash_;
   const Unlisted unlisted_;
-  const std::function<void(protocol::Difference)>& give_;
+  std::vector<protocol::Difference>& found_;
 };
 
 }  // namespace
@@ -108,9 +120,22 @@ class DifferenceFinder {
 void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated,
                          Hash hash, Unlisted unlisted,
                          const std::function<void(protocol::Difference)>& give) {
-  DifferenceFinder finder(generated, hash, unlisted, give);
-  for (const sync::Folder& folder : sealed.folders)
-    finder.check(tree, folder);
+  const std::size_t pieces = (sealed.folders.size() + kFoldersAtOnce - 1) / kFoldersAtOnce;
+  std::vector<std::vector<protocol::Difference>> found(pieces);
+  base::Crew crew(base::Crew::usual_threads(), {});
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    crew.add([&, piece] {
+      DifferenceFinder finder(generated, hash, unlisted, found[piece]);
+      const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
+      for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
+        finder.check(tree, sealed.folders[i]);
+    });
+  }
+  crew.finish();
+  for (std::vector<protocol::Difference>& some : found) {
+    for (protocol::Difference& difference : some)
+      give(std::move(difference));
+  }
 }
 
 Drift find_drift(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated) {

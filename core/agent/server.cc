@@ -121,7 +121,7 @@ class Server {
   }
   void compare_begin(const protocol::CompareBegin& ask) {
     later_ = std::nullopt;
-    compare_ = ask.site;
+    compare_ = ask;
     state_ = State::digests;
   }
   void digests(const protocol::FolderDigests& message);
@@ -151,7 +151,7 @@ class Server {
   std::string place_;  // what the command at hand is about
   Sites sites_;
   std::optional<StageCommand> stage_;
-  std::optional<protocol::SiteQuery> compare_;
+  std::optional<protocol::CompareBegin> compare_;
   std::string digests_;
   std::unique_ptr<Receiver> write_;
   std::optional<Pulse> pulse_;
@@ -188,7 +188,7 @@ void Server::digests(const protocol::FolderDigests& message) {
   answer([&] {
     if (later_) throw Error(*later_);
     if (compare) {
-      const Site site = Site::open(compare->path, to_layout(compare->layout));
+      const Site site = Site::open(compare->site.path, to_layout(compare->site.layout));
       return send_base_part(output_, base_tree(site, to_identity(compare->identity)), all);
     }
     try {

@@ -46,7 +46,8 @@ Digest sha256(std::string_view text) {
 
 Digest sha256_of_descriptor(int fd) {
   Sha256 hash;
-  std::vector<std::byte> buffer(256 * 1024);
+  // Kept: clearing a fresh one would cost more than reading a small file.
+  thread_local std::vector<std::byte> buffer(256 * 1024);
   for (;;) {
     const std::size_t got = read_some(fd, buffer);
     if (got == 0) return hash.finish();

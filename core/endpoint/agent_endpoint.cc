@@ -95,7 +95,7 @@ std::vector<protocol::SiteState> AgentEndpoint::look(const std::vector<protocol:
 sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const sync::Composed& composed) {
   return base::while_doing(fmt::format("comparing with {} on {}", site.path, where()), [&] {
     const Wire::Use use(*wire_);
-    wire_->send(protocol::CompareBegin{site});
+    wire_->send(protocol::CompareBegin{site, static_cast<protocol::Identity>(composed.tree.identity)});
     return sync::make_plan(composed.tree, exchange_base(*wire_, composed.tree));
   });
 }

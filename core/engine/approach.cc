@@ -103,10 +103,9 @@ bool tidy(const Walk& walk, HostRun& host, const Deployment& one) {
   return true;
 }
 
-void look_at(Walk& walk, HostRun& host) {
+void judge(Walk& walk, HostRun& host) {
   const std::vector<Deployment*> here = walk.fleet.on(host);
   attempt(*here.front(), [&] {
-    read_states(host, here);
     if (!changes_something(walk.run.request.action)) return;
     const auto tidied = [&](const Deployment* one) { return tidy(walk, host, *one); };
     if (!walk.run.request.dry_run && std::count_if(here.begin(), here.end(), tidied) > 0)
@@ -114,6 +113,40 @@ void look_at(Walk& walk, HostRun& host) {
     for (Deployment* one : here)
       judge_deploy(walk, *one);
   });
+}
+
+std::vector<protocol::SiteState> ask_states(HostRun& host, const std::vector<Deployment*>& here,
+                                            protocol::DriftCheck drift) {
+  std::vector<protocol::SiteQuery> queries;
+  for (const Deployment* deployment : here) {
+    queries.push_back(site_query(*deployment));
+    queries.back().drift = drift;
+  }
+  return host.endpoint->look(queries);
+}
+
+// What was compared with its seal so short a while ago needs not be compared again: somebody else's deploy
+// shows in the release's id, and what is edited by hand meanwhile shows at the next look.
+constexpr auto kDriftHolds = std::chrono::seconds(5);
+
+bool is_fresh(const Deployment& one) {
+  return std::chrono::steady_clock::now() - one.compared < kDriftHolds;
+}
+
+// As read_states(), trusting a fresh comparison of the same release.
+void read_again(HostRun& host, const std::vector<Deployment*>& here) {
+  if (!std::all_of(here.begin(), here.end(), [](const Deployment* one) { return is_fresh(*one); }))
+    return read_states(host, here);
+  std::vector<protocol::SiteState> states = ask_states(host, here, protocol::DriftCheck::skip);
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    const protocol::SiteState& before = here[i]->before;
+    if (before.current != states.at(i).current) return read_states(host, here);
+    states[i].drift_changed = before.drift_changed;
+    states[i].drift_missing = before.drift_missing;
+    states[i].drift = before.drift;
+  }
+  for (std::size_t i = 0; i < here.size(); ++i)
+    here[i]->before = std::move(states[i]);
 }
 
 // The waits between two tries: short at first, since most runs are, and never longer than a person notices.
@@ -173,27 +206,32 @@ std::size_t count_hosts(const Walk& walk) {
 
 }  // namespace
 
-void connect_all(Walk& walk) {
-  walk.each_host([&](HostRun& host) { connect(walk.run, host); });
+void reach_all(Walk& walk) {
+  walk.each_host([&](HostRun& host) {
+    connect(walk.run, host);
+    if (host.failure) return;
+    const std::vector<Deployment*> here = walk.fleet.on(host);
+    attempt(*here.front(), [&] { read_states(host, here); });
+  });
   walk.run.shield.user().check();
   std::vector<Error> problems;
   for (const auto& host : walk.fleet.hosts) {
     if (host->failure) problems.push_back(*host->failure);
   }
   if (!problems.empty()) throw base::Errors(std::move(problems));
+  walk.throw_failures();
 }
 
 void read_states(HostRun& host, const std::vector<Deployment*>& here) {
-  std::vector<protocol::SiteQuery> queries;
-  for (const Deployment* deployment : here)
-    queries.push_back(site_query(*deployment));
-  const std::vector<protocol::SiteState> states = host.endpoint->look(queries);
-  for (std::size_t i = 0; i < here.size(); ++i)
+  const std::vector<protocol::SiteState> states = ask_states(host, here, protocol::DriftCheck::full);
+  for (std::size_t i = 0; i < here.size(); ++i) {
     here[i]->before = states.at(i);
+    here[i]->compared = std::chrono::steady_clock::now();
+  }
 }
 
-void look(Walk& walk) {
-  walk.each_host([&](HostRun& host) { look_at(walk, host); });
+void judge_all(Walk& walk) {
+  walk.each_host([&](HostRun& host) { judge(walk, host); });
   walk.throw_failures();
 }
 
@@ -209,13 +247,24 @@ void lock_all(Walk& walk) {
   // On a failure the connections end here, and the locks with them.
   walk.throw_failures();
   // A build can take minutes, and waiting can: others may have changed what is about to be decided by.
-  look(walk);
+  walk.each_host([&](HostRun& host) {
+    const std::vector<Deployment*> here = walk.fleet.on(host);
+    attempt(*here.front(), [&] { read_again(host, here); });
+  });
+  walk.throw_failures();
+  judge_all(walk);
+}
+
+bool asks_for_confirmation(const Walk& walk) {
+  const Request& request = walk.run.request;
+  const settings::Config* config = walk.run.project.find_config(request.config);
+  return config != nullptr && config->confirm && !request.yes && !request.dry_run;
 }
 
 void confirm(Walk& walk, const std::string& what) {
+  if (!asks_for_confirmation(walk)) return;
   const Request& request = walk.run.request;
   const settings::Config* config = walk.run.project.find_config(request.config);
-  if (config == nullptr || !config->confirm || request.yes || request.dry_run) return;
   const std::string question =
       fmt::format("{} {} ({} hosts)? [y/N] ", what, request.config, count_hosts(walk));
   if (request.interactive && walk.run.around.asker.confirm(question)) return;

@@ -6,18 +6,20 @@
 
 namespace porter::engine {
 
-void connect_all(Walk& walk);
+// Connects to all hosts and reads the state of their sites, each host at its own pace. Needs no composed
+// trees: it may run beside the composing, which writes other fields of the same records.
+void reach_all(Walk& walk);
 // What is there, into Deployment::before: one exchange, which fails as a whole. Nothing is judged.
 void read_states(HostRun& host, const std::vector<Deployment*>& here);
-// The state of every site, one exchange a host: into Deployment::before. What killed runs left there is put
-// right before it is judged, unless only a plan is wanted. Sites of others, of a later
-// porter-admin, and frozen ones are refused as the request wants it.
-void look(Walk& walk);
+// Judges what was read. What killed runs left there is put right before that, unless only a plan is wanted.
+// Sites of others, of a later porter-admin, and frozen ones are refused as the request wants it.
+void judge_all(Walk& walk);
 // Locks the sites that something is to be done to; for a deploy or a rollback those that stay as they are,
 // too. While one is busy all are let go, its holder is shown, and it is tried again until
 // Request::lock_wait_seconds are over. The sites are then looked at anew: something may be to be done to one
 // that was unchanged.
 void lock_all(Walk& walk);
+bool asks_for_confirmation(const Walk& walk);
 // [config:NAME] confirm = yes: asks on a terminal, wants --yes elsewhere. `what`: "deploy to".
 void confirm(Walk& walk, const std::string& what);
 

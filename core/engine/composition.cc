@@ -29,16 +29,15 @@ sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
   return rules;
 }
 
-sync::Tree walk_folder(const std::filesystem::path& folder, source::Checkout::Identity identity,
-                       const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
-  const sync::IgnoreRules rules = ignore_rules(folder, settings);
+sync::WalkOptions walk_options(source::Checkout::Identity identity, const sync::IgnoreRules& rules,
+                               const base::CancelToken& cancel) {
   const bool plain = identity == source::Checkout::Identity::plain_folder;
   sync::WalkOptions options;
   options.ignore = &rules;
   options.identity = plain ? sync::Identity::with_mtime : sync::Identity::content_only;
   options.modes = plain ? sync::ModePolicy::preserve : sync::ModePolicy::normalise;
   options.cancel = cancel;
-  return sync::walk_folder(folder.string(), options);
+  return options;
 }
 
 // A shared path as the tree knows it: a '/' at the end only says that it is a folder.
@@ -47,10 +46,10 @@ std::string bare(const std::string& path) {
 }
 
 // Files of config/<config>/ and links into shared/, on top of the source.
-Composition overlay(const sync::Tree& walked, const std::string& root, std::optional<std::int64_t> mtime_ns,
+Composition overlay(sync::Tree walked, const std::string& root, std::optional<std::int64_t> mtime_ns,
                     const settings::ModuleSettings& settings) {
   Composition out;
-  sync::Composer composer(walked, root, mtime_ns);
+  sync::Composer composer(std::move(walked), root, mtime_ns);
   for (const settings::ConfigFile& file : settings.config_files()) {
     const auto source = config_source(settings, file);
     if (!source) continue;
@@ -61,14 +60,35 @@ Composition overlay(const sync::Tree& walked, const std::string& root, std::opti
   if (settings.layout() == settings::Layout::releases) {
     for (const std::string& written : settings.shared_paths()) {
       const std::string path = bare(written);
-      const std::vector<sync::Replaced> replaced =
-          composer.add_link(path, sync::shared_link_target(path), sync::Layer::shared,
-                            "[shared] paths of " + settings.module_name());
-      if (!replaced.empty()) out.seeds.push_back(path);
+      if (composer.add_link(path, sync::shared_link_target(path), sync::Layer::shared,
+                            "[shared] paths of " + settings.module_name()))
+        out.seeds.push_back(path);
     }
   }
   out.tree = composer.finish();
   return out;
+}
+
+std::string walk_prefix(const source::Checkout& checkout) {
+  return checkout.tree.string() + '\n';
+}
+
+// What a walk depends on.
+std::string walk_key(const source::Checkout& checkout, const settings::ModuleSettings& settings) {
+  std::string key = walk_prefix(checkout) + base::join(settings.exclude(), "\n");
+  if (settings.layout() == settings::Layout::inplace)
+    key += "\n\n" + base::join(settings.shared_paths(), "\n");
+  return key + '\n';
+}
+
+// What else a composition depends on.
+std::string overlay_key(const settings::ModuleSettings& settings) {
+  std::string key = settings.layout() == settings::Layout::inplace ? "\ninplace" : "\nreleases";
+  for (const settings::ConfigFile& file : settings.config_files()) {
+    if (const auto source = config_source(settings, file))
+      key += fmt::format("\n{}\n{}", file.destination, source->string());
+  }
+  return key + "\n\n" + base::join(settings.shared_paths(), "\n");
 }
 
 protocol::Layout layout_of(const settings::ModuleSettings& settings) {
@@ -127,20 +147,23 @@ std::string reason_of(const Deployment& deployment, const Request& request) {
 
 }  // namespace
 
-const sync::Tree& SourceWalks::walk(const source::Checkout& checkout,
-                                    const settings::ModuleSettings& settings,
-                                    const base::CancelToken& cancel) {
-  std::string key = checkout.tree.string() + '\n' + base::join(settings.exclude(), "\n");
-  if (settings.layout() == settings::Layout::inplace)
-    key += "\n\n" + base::join(settings.shared_paths(), "\n");
+const sync::Tree& Compositions::walk(const std::string& key, const source::Checkout& checkout,
+                                     const settings::ModuleSettings& settings,
+                                     const base::CancelToken& cancel) {
   const auto known = walked_.find(key);
   if (known != walked_.end()) return known->second;
-  return walked_.emplace(key, walk_folder(checkout.tree, checkout.identity, settings, cancel)).first->second;
+  const sync::IgnoreRules rules = ignore_rules(checkout.tree, settings);
+  const sync::WalkOptions options = walk_options(checkout.identity, rules, cancel);
+  const std::string folder = checkout.tree.string();
+  return walked_.emplace(key, digests_ ? digests_->walk(folder, options) : sync::walk_folder(folder, options))
+      .first->second;
 }
 
-void SourceWalks::forget(const source::Checkout& checkout) {
-  const std::string prefix = checkout.tree.string() + '\n';
-  std::erase_if(walked_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+void Compositions::forget(const source::Checkout& checkout) {
+  const std::string prefix = walk_prefix(checkout);
+  const auto is_of_it = [&](const auto& entry) { return entry.first.starts_with(prefix); };
+  std::erase_if(walked_, is_of_it);
+  std::erase_if(composed_, is_of_it);
 }
 
 std::optional<std::filesystem::path> config_source(const settings::ModuleSettings& settings,
@@ -152,19 +175,27 @@ std::optional<std::filesystem::path> config_source(const settings::ModuleSetting
   return source;
 }
 
-Composition compose(SourceWalks& walks, const source::Checkout& checkout,
-                    const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
+std::shared_ptr<const Composition> Compositions::compose(const source::Checkout& checkout,
+                                                         const settings::ModuleSettings& settings,
+                                                         const base::CancelToken& cancel) {
+  const std::string walked = walk_key(checkout, settings);
+  std::shared_ptr<const Composition>& known = composed_[walked + overlay_key(settings)];
+  if (known) return known;
   std::optional<std::int64_t> mtime_ns;
   constexpr std::int64_t kNanoseconds = 1'000'000'000;
   if (checkout.commit_time != 0) mtime_ns = checkout.commit_time * kNanoseconds;
-  if (checkout.tree.empty()) return overlay(compose_nothing().tree, "", mtime_ns, settings);
-  return overlay(walks.walk(checkout, settings, cancel), checkout.tree.string(), mtime_ns, settings);
+  sync::Tree source =
+      checkout.tree.empty() ? compose_nothing().tree : walk(walked, checkout, settings, cancel);
+  known = std::make_shared<const Composition>(
+      overlay(std::move(source), checkout.tree.string(), mtime_ns, settings));
+  return known;
 }
 
 Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
                            const base::CancelToken& cancel) {
-  const sync::Tree walked = walk_folder(folder, source::Checkout::Identity::plain_folder, settings, cancel);
-  return overlay(walked, folder, std::nullopt, settings);
+  const sync::IgnoreRules rules = ignore_rules(folder, settings);
+  const sync::WalkOptions options = walk_options(source::Checkout::Identity::plain_folder, rules, cancel);
+  return overlay(sync::walk_folder(folder, options), folder, std::nullopt, settings);
 }
 
 sync::Composed compose_nothing() {
@@ -190,10 +221,6 @@ protocol::SiteQuery site_query(const Deployment& deployment) {
   protocol::SiteQuery query;
   query.path = deployment.site();
   query.layout = layout_of(*deployment.settings);
-  if (deployment.composed) {
-    query.identity = static_cast<protocol::Identity>(deployment.composed->tree.identity);
-    query.wanted = deployment.composed->tree.root_digest();
-  }
   query.generated = generated_of(*deployment.settings);
   return query;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/base/cancel.h"
 #include "core/engine/deployment.h"
 #include "core/engine/request.h"
+#include "core/sync/digest_cache.h"
 
 namespace porter::engine {
 
@@ -21,22 +23,32 @@ struct Composition {
   std::vector<std::string> seeds;  // shared paths whose first content comes from the source
 };
 
-// Walked sources of one run: the same checkout with the same excludes is walked once, however many hosts want
-// it.
-class SourceWalks {
+// What the modules of one run are composed to: a source is walked once for all hosts, and hosts that want the
+// same tree share it.
+class Compositions {
  public:
-  const sync::Tree& walk(const source::Checkout& checkout, const settings::ModuleSettings& settings,
-                         const base::CancelToken& cancel);
-  // The checkout has changed (a build ran): what was walked is forgotten.
+  // Without a folder for the cache of digests (core/sync/digest_cache.h) every file is read.
+  Compositions() = default;
+  explicit Compositions(const std::filesystem::path& digests) : digests_(digests) {}
+
+  // source < config files < links into shared/.
+  std::shared_ptr<const Composition> compose(const source::Checkout& checkout,
+                                             const settings::ModuleSettings& settings,
+                                             const base::CancelToken& cancel);
+  // The checkout has changed (a build ran): what was found there is forgotten.
   void forget(const source::Checkout& checkout);
+  // All is composed: what was walked takes no more memory.
+  void forget_walks() { walked_.clear(); }
 
  private:
+  const sync::Tree& walk(const std::string& key, const source::Checkout& checkout,
+                         const settings::ModuleSettings& settings, const base::CancelToken& cancel);
+
+  std::optional<sync::DigestCache> digests_;
   std::map<std::string, sync::Tree> walked_;
+  std::map<std::string, std::shared_ptr<const Composition>> composed_;
 };
 
-// source < config files < links into shared/.
-Composition compose(SourceWalks& walks, const source::Checkout& checkout,
-                    const settings::ModuleSettings& settings, const base::CancelToken& cancel);
 // Any folder of this machine, with the module's ignore rules.
 Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
                            const base::CancelToken& cancel);

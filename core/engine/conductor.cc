@@ -1,6 +1,7 @@
 #include "core/engine/conductor.h"
 
 #include <algorithm>
+#include <future>
 #include <optional>
 
 #include "core/engine/activation.h"
@@ -40,10 +41,8 @@ class Conductor {
   ExitCode walk_to_end() {
     if (!run_.request.plan_file.empty())
       plan_ = read_plan(run_.request);  // before anybody waits for anything
-    walk_.fleet = run_.resumes ? prepare_again(run_, *walk_.folder) : prepare_fleet(run_);
-    confirm(walk_, "deploy to");
-    connect_all(walk_);
-    look(walk_);
+    prepare_and_reach();
+    judge_all(walk_);
     if (none_to_do()) return finish_unchanged();
     if (run_.resumes) renew_release_ids(walk_);
     prepare_modules();
@@ -57,6 +56,27 @@ class Conductor {
     else
       keep_run(walk_);
     return stage_and_activate();
+  }
+
+  // Sources are read while hosts are being reached, unless somebody is to be asked before.
+  void prepare_and_reach() {
+    walk_.fleet = run_.resumes ? prepare_again(run_, *walk_.folder) : open_deploy(run_);
+    const auto compose = [this] {
+      if (!run_.resumes) compose_fleet(run_, fleet());  // a resumed run has its trees
+    };
+    if (asks_for_confirmation(walk_)) {
+      compose();
+      confirm(walk_, "deploy to");
+      return reach_all(walk_);
+    }
+    auto reached = std::async(std::launch::async, [this] { reach_all(walk_); });
+    try {
+      compose();
+    } catch (...) {
+      run_.shield.abandon();
+      throw;
+    }
+    reached.get();
   }
 
   Fleet& fleet() { return walk_.fleet; }

@@ -70,8 +70,8 @@ struct Deployment {
   ModuleRun* module = nullptr;
   HostRun* host = nullptr;
   std::optional<settings::ModuleSettings> settings;
-  std::optional<sync::Composed> composed;
-  std::vector<std::string> seeds;  // shared paths that the source has content for
+  std::shared_ptr<const sync::Composed> composed;  // shared by hosts that want the same
+  std::vector<std::string> seeds;                  // shared paths that the source has content for
   std::string skip_key;
   base::Digest source_root{};  // of the composed tree before any build
   // Of the release that this run makes, or makes live again.
@@ -80,6 +80,7 @@ struct Deployment {
   std::string commit;
   std::size_t place = 0;  // its number in the run's folder
   protocol::SiteState before;
+  std::chrono::steady_clock::time_point compared;  // when its drift was looked for
   State state = State::planned;
   bool was_live = false;   // activation had begun
   bool has_tree = false;   // the target has a tree of this release, staged or sealed

@@ -69,10 +69,10 @@ void load_plugins(Run& run, PluginCatalog& catalog, ModuleRun& module, const plu
 void compose_deployment(Run& run, Fleet& fleet, Deployment& deployment) {
   base::while_doing(
       fmt::format("composing {} for {}", deployment.module_name(), deployment.host_name()), [&] {
-        Composition composition =
-            compose(fleet.walks, deployment.module->checkout, *deployment.settings, run.shield.waits());
-        deployment.composed = std::move(composition.tree);
-        deployment.seeds = std::move(composition.seeds);
+        const auto composition =
+            fleet.compositions.compose(deployment.module->checkout, *deployment.settings, run.shield.waits());
+        deployment.composed = {composition, &composition->tree};
+        deployment.seeds = composition->seeds;
       });
 }
 
@@ -210,6 +210,7 @@ Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
                  const std::vector<settings::Host>& hosts,
                  const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted) {
   Fleet fleet;
+  fleet.compositions = Compositions(run.around.world.cache_folder() / "digests");
   fleet.modules = std::move(modules);
   event::RunStarted started{run.request.run_id,
                             name_of(run.resumes ? Action::resume : run.request.action),
@@ -261,9 +262,13 @@ void load_handlers(Run& run, Fleet& fleet) {
   }
 }
 
-Fleet prepare_fleet(Run& run) {
+Fleet open_deploy(Run& run) {
   Fleet fleet = open_fleet(run);
   load_handlers(run, fleet);
+  return fleet;
+}
+
+void compose_fleet(Run& run, Fleet& fleet) {
   for (const auto& module : fleet.modules)
     check_out(run, *module);
   for (const auto& deployment : fleet.deployments) {
@@ -271,9 +276,9 @@ Fleet prepare_fleet(Run& run) {
     deployment->source_root = deployment->composed->tree.root_digest();
     deployment->skip_key = skip_key(*deployment, run.request.config);
   }
+  fleet.compositions.forget_walks();
   for (const auto& module : fleet.modules)
     name_release(run, *module);
-  return fleet;
 }
 
 void open_scope(Run& run, ModuleRun& module) {
@@ -292,7 +297,7 @@ void build_module(Run& run, Fleet& fleet, ModuleRun& module) {
   const std::vector<std::string> build = module.targets.front()->settings->build();
   const bool handled = module.scope->has_foreign_handlers(SIG_SOURCE_PREPARE);
   if (build.empty() && !handled) return;
-  fleet.walks.forget(module.checkout);
+  fleet.compositions.forget(module.checkout);
   if (!module.checkout.is_private_copy) make_private_checkout(run, module);
   base::while_doing("preparing module " + module.module->name, [&] {
     module.scope->signal(SIG_SOURCE_PREPARE, {});

@@ -17,7 +17,7 @@ struct Fleet {
   std::vector<std::unique_ptr<ModuleRun>> modules;
   std::vector<std::unique_ptr<HostRun>> hosts;
   std::vector<std::unique_ptr<Deployment>> deployments;  // module by module
-  SourceWalks walks;
+  Compositions compositions;
 
   std::vector<Deployment*> on(const HostRun& host) const;
 };
@@ -40,8 +40,10 @@ void load_hook(Run& run, ModuleRun& module);
 plugin::TrustRules trust_rules(const Run& run);
 // All hooks and plugins.
 void load_handlers(Run& run, Fleet& fleet);
-// Everything for a deploy: both, sources checked out, trees composed.
-Fleet prepare_fleet(Run& run);
+// Both, for what changes sites.
+Fleet open_deploy(Run& run);
+// For a deploy: sources checked out, trees composed, releases named.
+void compose_fleet(Run& run, Fleet& fleet);
 // Handlers registered, for the module and for each host that something is to be done on; those that have
 // them already are left alone.
 void open_scope(Run& run, ModuleRun& module);

@@ -76,7 +76,7 @@ void take_from(const Place& place, const std::filesystem::path& run_folder, Modu
 }
 
 void take_from(const Place& place, const KeptSource& kept, Deployment& one) {
-  one.composed = kept.load(place.tree, place.source);
+  one.composed = std::make_shared<const sync::Composed>(kept.load(place.tree, place.source));
   one.seeds = place.seed_paths;
   one.source_root = place.source_root;
   one.release_id = place.release_id;

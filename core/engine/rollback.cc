@@ -126,11 +126,10 @@ class Rollback {
   explicit Rollback(Run& run) : run_(run), walk_(run) {}
 
   ExitCode go() {
-    walk_.fleet = open_fleet(run_);
-    load_handlers(run_, walk_.fleet);
+    walk_.fleet = open_deploy(run_);
     confirm(walk_, "roll back");
-    connect_all(walk_);
-    look(walk_);
+    reach_all(walk_);
+    judge_all(walk_);
     choose_all();
     const std::vector<std::string> chosen = choices();
     lock_all(walk_);

@@ -23,6 +23,8 @@ class Shield {
   const base::CancelToken& user() const { return user_; }
   // From now on a Stop leaves waits alone. Throws Interrupted when one came already. [main]
   void raise();
+  // The run ends with an error before anything was touched: nobody waits any longer.
+  void abandon() const { waits_.cancel(); }
 
  private:
   void watch();

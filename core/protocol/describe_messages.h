@@ -80,7 +80,7 @@ void describe(A& a, StageBegin& m) {
 }
 template <class A>
 void describe(A& a, CompareBegin& m) {
-  describe(a, m.site);
+  describe(a, m.site), a.choice(m.identity, 2);
 }
 template <class A>
 void describe(A& a, FolderDigests& m) {

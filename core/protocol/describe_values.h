@@ -56,7 +56,7 @@ void describe(A& a, LockRequest& v) {
 
 template <class A>
 void describe(A& a, SiteQuery& v) {
-  a.text(v.path, kMaxPath), a.choice(v.layout, 2), a.choice(v.identity, 2), a.digest(v.wanted);
+  a.text(v.path, kMaxPath), a.choice(v.layout, 2), a.choice(v.drift, 2);
   texts(a, v.generated, kMaxPath);
 }
 
@@ -73,7 +73,7 @@ void describe(A& a, Freeze& v) {
 template <class A>
 void describe(A& a, SiteState& v) {
   a.text(v.path, kMaxPath), a.choice(v.standing, 4), a.text(v.reason, kMaxText), a.text(v.current, kMaxWord);
-  describe(a, v.seal), a.flag(v.seal_damaged), a.flag(v.matches);
+  describe(a, v.seal), a.flag(v.seal_damaged);
   a.number(v.drift_changed), a.number(v.drift_missing), texts(a, v.drift, kMaxPath);
   a.list(v.releases, [](A& inner, SealHeader& header) { describe(inner, header); });
   texts(a, v.pinned, kMaxWord);

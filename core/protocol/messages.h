@@ -16,7 +16,7 @@
 namespace porter::protocol {
 
 // The version: a peer with another major is refused, a higher minor only adds messages and features.
-constexpr std::uint16_t kMajor = 2;
+constexpr std::uint16_t kMajor = 3;
 constexpr std::uint16_t kMinor = 0;
 
 // Pieces of streams (trees, content, signatures, deltas) are at most this long.
@@ -184,6 +184,7 @@ struct StageBegin {
 struct CompareBegin {
   static constexpr Type kType = Type::compare_begin;
   SiteQuery site;
+  Identity identity = Identity::content_only;
 };
 
 // A piece of a byte stream that is longer than a frame.

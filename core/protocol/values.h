@@ -77,11 +77,13 @@ struct SealHeader {
   friend bool operator==(const SealHeader&, const SealHeader&) = default;
 };
 
+// Whether the live tree is compared with its seal, which takes a look at every file.
+enum class DriftCheck : std::uint8_t { skip = 1, full = 2 };
+
 struct SiteQuery {
   std::string path;
   Layout layout = Layout::releases;
-  Identity identity = Identity::content_only;
-  base::Digest wanted{};               // root digest of the composed tree
+  DriftCheck drift = DriftCheck::full;
   std::vector<std::string> generated;  // patterns of what the running application writes: never drift
 };
 
@@ -111,12 +113,11 @@ struct Freeze {
 struct SiteState {
   std::string path;
   Standing standing = Standing::absent;
-  std::string reason;         // why it is foreign or newer, for people
-  std::string current;        // release id that is live, "" when none
-  SealHeader seal;            // of the live release; all empty when there is none
-  bool seal_damaged = false;  // a release is live, and its seal is missing or corrupt
-  bool matches = false;       // the live release was composed as wanted, and did not drift
-  std::uint64_t drift_changed = 0;
+  std::string reason;               // why it is foreign or newer, for people
+  std::string current;              // release id that is live, "" when none
+  SealHeader seal;                  // of the live release; all empty when there is none
+  bool seal_damaged = false;        // a release is live, and its seal is missing or corrupt
+  std::uint64_t drift_changed = 0;  // zero, too, when drift was not looked for
   std::uint64_t drift_missing = 0;
   std::vector<std::string> drift;    // the first 20 paths that differ from the seal
   std::vector<SealHeader> releases;  // sealed ones, oldest first; bad ones too

@@ -32,15 +32,10 @@ std::size_t shared_length(std::string_view a, std::string_view b) {
       std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(common), b.begin()).first - a.begin());
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-  return folder.empty() ||
-         (path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/');
-}
-
 // Index after the last folder of the tree that is `index` or below it.
 std::size_t end_of_branch(const Tree& tree, std::size_t index) {
   std::size_t end = index + 1;
-  while (end < tree.folders.size() && is_below(tree.folders[end].path, tree.folders[index].path))
+  while (end < tree.folders.size() && is_at_or_below(tree.folders[end].path, tree.folders[index].path))
     ++end;
   return end;
 }

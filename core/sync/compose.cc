@@ -20,7 +20,7 @@ namespace {
 using base::Code;
 using base::Error;
 
-const std::string kSourceOrigin = "the source";
+constexpr std::string_view kSourceOrigin = "the source";
 
 void check_path(std::string_view path, const std::string& origin) {
   std::size_t depth = 0;
@@ -51,10 +51,6 @@ const char* kind_name(Kind kind) {
       break;
   }
   return "a link";
-}
-
-bool is_below(std::string_view path, std::string_view folder) {
-  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
 
 Entry entry_named(std::string_view path, Kind kind, std::uint32_t mode) {
@@ -124,57 +120,82 @@ Content Composed::content_of(std::size_t folder, std::size_t entry) const {
   return overlaid == overlaid_.end() ? Content{root_ + "/" + path, nullptr} : overlaid->second;
 }
 
-Composer::Composer(const Tree& walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns)
-    : root_(std::move(root)), fixed_mtime_ns_(fixed_mtime_ns), identity_(walked.identity) {
-  top_ = walked.folders.front();
-  top_.entries.clear();
-  newest_mtime_ns_ = top_.mtime_ns;
-  for (const Folder& folder : walked.folders)
-    for (const Entry& entry : folder.entries) {
+Composer::Composer(Tree walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns)
+    : root_(std::move(root)), fixed_mtime_ns_(fixed_mtime_ns), tree_(std::move(walked)) {
+  for (const Folder& folder : tree_.folders) {
+    newest_mtime_ns_ = std::max(newest_mtime_ns_, folder.mtime_ns);
+    for (const Entry& entry : folder.entries)
       newest_mtime_ns_ = std::max(newest_mtime_ns_, entry.mtime_ns);
-      nodes_.emplace(join_path(folder.path, entry.name), Node{entry, Layer::source, &kSourceOrigin});
-    }
+  }
 }
 
-const std::string* Composer::remember(const std::string& origin) {
-  if (origins_.empty() || *origins_.back() != origin)
-    origins_.push_back(std::make_unique<std::string>(origin));
-  return origins_.back().get();
+// A folder that is there.
+Folder& Composer::folder_at(std::string_view path) {
+  return tree_.folders[tree_.folder_index(path).value()];
 }
 
-void Composer::make_parents(std::string_view path, Layer layer, const std::string* origin) {
+Composer::Origin Composer::origin_of(std::string_view path) const {
+  const auto known = origins_.find(path);
+  return known == origins_.end() ? Origin{Layer::source, std::string(kSourceOrigin)} : known->second;
+}
+
+// Where nothing is, in a folder that is there.
+void Composer::insert(std::string_view path, Entry entry, const Origin& origin) {
+  origins_.insert_or_assign(std::string(path), origin);
+  if (entry.kind == Kind::folder) {
+    Folder folder;
+    folder.path = path;
+    folder.mode = entry.mode;
+    folder.mtime_ns = entry.mtime_ns;
+    const auto at = std::lower_bound(
+        tree_.folders.begin(), tree_.folders.end(), path,
+        [](const Folder& known, std::string_view wanted) { return compare_paths(known.path, wanted) < 0; });
+    tree_.folders.insert(at, std::move(folder));
+  }
+  std::vector<Entry>& row = folder_at(parent_path(path)).entries;
+  const auto at =
+      std::lower_bound(row.begin(), row.end(), entry.name,
+                       [](const Entry& known, const std::string& name) { return known.name < name; });
+  row.insert(at, std::move(entry));
+}
+
+void Composer::make_parents(std::string_view path, const Origin& origin) {
   for (std::size_t slash = path.find('/'); slash != std::string_view::npos;
        slash = path.find('/', slash + 1)) {
     const std::string_view folder = path.substr(0, slash);
-    const auto found = nodes_.find(folder);
-    if (found == nodes_.end()) {
+    const Entry* found = tree_.find(folder);
+    if (found == nullptr) {
       Entry entry = entry_named(folder, Kind::folder, 0755);
       entry.mtime_ns = newest_mtime_ns_;
-      nodes_.emplace(folder, Node{std::move(entry), layer, origin});
-    } else if (found->second.entry.kind != Kind::folder) {
-      const std::string what = fmt::format("{} cannot be a folder for \"{}\" too",
-                                           kind_name(found->second.entry.kind), base::printable(path));
-      throw conflict(folder, what, *found->second.origin, *origin);
+      insert(folder, std::move(entry), origin);
+    } else if (found->kind != Kind::folder) {
+      const std::string what =
+          fmt::format("{} cannot be a folder for \"{}\" too", kind_name(found->kind), base::printable(path));
+      throw conflict(folder, what, origin_of(folder).text, origin.text);
     }
   }
 }
 
 void Composer::place(std::string_view path, Entry entry, Layer layer, const std::string& origin) {
-  const std::string* from = remember(origin);
-  make_parents(path, layer, from);
-  const auto found = nodes_.find(path);
-  if (found == nodes_.end()) {
-    nodes_.emplace(path, Node{std::move(entry), layer, from});
-    return;
-  }
-  Node& old = found->second;
-  const bool folders = old.entry.kind == Kind::folder && entry.kind == Kind::folder;
-  if ((old.entry.kind == Kind::folder) != (entry.kind == Kind::folder))
-    throw conflict(path, "a folder and something else", *old.origin, origin);
+  const Origin from{layer, origin};
+  make_parents(path, from);
+  const Entry* found = tree_.find(path);
+  if (found == nullptr) return insert(path, std::move(entry), from);
+  const Origin old = origin_of(path);
+  const bool folders = found->kind == Kind::folder && entry.kind == Kind::folder;
+  if ((found->kind == Kind::folder) != (entry.kind == Kind::folder))
+    throw conflict(path, "a folder and something else", old.text, origin);
   if (!folders && old.layer >= layer)
-    throw conflict(path, old.layer == layer ? "two contents" : "the earlier one counts more", *old.origin,
+    throw conflict(path, old.layer == layer ? "two contents" : "the earlier one counts more", old.text,
                    origin);
-  old = Node{std::move(entry), layer, from};
+  if (folders) {
+    Folder& folder = folder_at(path);
+    folder.mode = entry.mode;
+    folder.mtime_ns = entry.mtime_ns;
+  }
+  std::vector<Entry>& row = folder_at(parent_path(path)).entries;
+  row[static_cast<std::size_t>(found - row.data())] = std::move(entry);
+  origins_.insert_or_assign(std::string(path), from);
   overlaid_.erase(std::string(path));
 }
 
@@ -205,73 +226,52 @@ void Composer::add_folder(std::string_view path, std::uint32_t mode, Layer layer
   place(path, std::move(entry), layer, origin);
 }
 
-std::vector<Replaced> Composer::add_link(std::string_view path, std::string_view target, Layer layer,
-                                         const std::string& origin) {
+bool Composer::add_link(std::string_view path, std::string_view target, Layer layer,
+                        const std::string& origin) {
   check_path(path, origin);
   if (target.empty() || target.size() > kMaxTarget || target.find('\0') != std::string_view::npos)
     throw Error(Code::bad_value, fmt::format("\"{}\": a link cannot lead to \"{}\" (wanted by {})",
                                              base::printable(path), base::printable(target), origin));
-  std::vector<Replaced> replaced;
-  const auto old = nodes_.find(path);
-  if (layer == Layer::shared && old != nodes_.end()) {
-    if (old->second.layer == Layer::shared) throw conflict(path, "shared twice", *old->second.origin, origin);
-    replaced = take_away(path);
+  const bool gives_way = layer == Layer::shared && tree_.find(path) != nullptr;
+  if (gives_way) {
+    const Origin old = origin_of(path);
+    if (old.layer == Layer::shared) throw conflict(path, "shared twice", old.text, origin);
+    take_away(path);
   }
   Entry entry = entry_named(path, Kind::link, 0777);
   entry.target = target;
   place(path, std::move(entry), layer, origin);
-  return replaced;
+  return gives_way;
 }
 
-std::vector<Replaced> Composer::take_away(std::string_view path) {
-  std::vector<Replaced> taken;
-  auto at = nodes_.find(path);
-  while (at != nodes_.end() && (at->first == path || is_below(at->first, path))) {
+// With all below it.
+void Composer::take_away(std::string_view path) {
+  for (auto at = origins_.lower_bound(path); at != origins_.end() && is_at_or_below(at->first, path);
+       at = origins_.erase(at)) {
     if (at->second.layer == Layer::shared)
-      throw conflict(at->first, "one shared path inside another", *at->second.origin,
+      throw conflict(at->first, "one shared path inside another", at->second.text,
                      fmt::format("\"{}\"", path));
-    const bool file = at->second.entry.kind == Kind::file;
-    taken.push_back({at->first, at->second.entry, file ? content_at(at->first) : Content{}});
-    overlaid_.erase(at->first);
-    at = nodes_.erase(at);
   }
-  return taken;
-}
-
-Content Composer::content_at(const std::string& path) const {
-  const auto overlaid = overlaid_.find(path);
-  return overlaid == overlaid_.end() ? Content{root_ + "/" + path, nullptr} : overlaid->second;
+  std::erase_if(overlaid_, [&](const auto& one) { return is_at_or_below(one.first, path); });
+  std::erase_if(tree_.folders, [&](const Folder& folder) { return is_at_or_below(folder.path, path); });
+  std::erase_if(folder_at(parent_path(path)).entries,
+                [&](const Entry& entry) { return entry.name == base_name(path); });
 }
 
 Composed Composer::finish() {
   Composed composed;
   composed.root_ = root_;
   composed.overlaid_ = std::move(overlaid_);
-  Tree& tree = composed.tree;
-  tree.identity = identity_;
-  if (fixed_mtime_ns_) top_.mtime_ns = *fixed_mtime_ns_;
-  tree.folders.push_back(std::move(top_));
-  // The order of nodes_ is that of the tree: folders come when their first mention does, and never move.
-  std::vector<std::size_t> open{0};
-  while (!nodes_.empty()) {
-    auto node = nodes_.extract(nodes_.begin());
-    Entry entry = std::move(node.mapped().entry);
-    if (fixed_mtime_ns_ && entry.kind != Kind::link) entry.mtime_ns = *fixed_mtime_ns_;
-    while (tree.folders[open.back()].path != parent_path(node.key()))
-      open.pop_back();
-    if (entry.kind == Kind::folder) {
-      Folder folder;
-      folder.path = node.key();
-      folder.mode = entry.mode;
-      folder.mtime_ns = entry.mtime_ns;
-      tree.folders.push_back(std::move(folder));
+  composed.tree = std::move(tree_);
+  if (fixed_mtime_ns_) {
+    for (Folder& folder : composed.tree.folders) {
+      folder.mtime_ns = *fixed_mtime_ns_;
+      for (Entry& entry : folder.entries)
+        entry.mtime_ns = entry.kind == Kind::link ? 0 : *fixed_mtime_ns_;
     }
-    tree.folders[open.back()].entries.push_back(std::move(entry));
-    if (tree.folders.size() - 1 > open.back() && tree.folders.back().path == node.key())
-      open.push_back(tree.folders.size() - 1);
   }
-  tree.seal_digests();
-  check_canonical(tree);
+  composed.tree.seal_digests();
+  check_canonical(composed.tree);
   return composed;
 }
 

@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/sync/tree.h"
 
@@ -63,20 +62,13 @@ class Composed {
   std::map<std::string, Content, PathLess> overlaid_;
 };
 
-// What a link took the place of: the entry itself, or everything below the folder it was, parents first.
-struct Replaced {
-  std::string path;
-  Entry entry;
-  Content content;  // of files
-};
-
 class Composer {
  public:
   // `walked` is the source as read from the folder `root` (absolute). `fixed_mtime_ns`, when given, becomes
   // the mtime of everything (the commit's time, for sources whose mtimes mean nothing). Otherwise files that
   // have none of their own, and folders made here, get the newest mtime that `walked` holds, so that
   // composing twice gives the same tree.
-  Composer(const Tree& walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns);
+  Composer(Tree walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns);
 
   // Puts the file `source` (absolute; links are followed) at `path`, making folders on the way (0755).
   // `origin` names who wants it, in messages: "[config_files] in root/root.ini:12". Without `mode`, the
@@ -87,36 +79,33 @@ class Composer {
   void add_bytes(std::string_view path, std::shared_ptr<const std::string> bytes, std::uint32_t mode,
                  Layer layer, const std::string& origin);
   void add_folder(std::string_view path, std::uint32_t mode, Layer layer, const std::string& origin);
-  // A symbolic link, verbatim. In Layer::shared it replaces whatever is at `path`, also a whole folder, and
-  // returns that, so that it can seed shared/.
-  std::vector<Replaced> add_link(std::string_view path, std::string_view target, Layer layer,
-                                 const std::string& origin);
+  // A symbolic link, verbatim. In Layer::shared it takes the place of whatever is at `path`, also of a whole
+  // folder, and returns whether there was something: it can seed shared/.
+  bool add_link(std::string_view path, std::string_view target, Layer layer, const std::string& origin);
 
   // Ends the composition; the composer must not be used again.
   Composed finish();
 
  private:
-  struct Node {
-    Entry entry;
+  // Who brought an entry that is not the source's.
+  struct Origin {
     Layer layer = Layer::source;
-    const std::string* origin = nullptr;  // in origins_
+    std::string text;
   };
-  using Nodes = std::map<std::string, Node, PathLess>;
 
+  Folder& folder_at(std::string_view path);
+  Origin origin_of(std::string_view path) const;
+  void insert(std::string_view path, Entry entry, const Origin& origin);
   void place(std::string_view path, Entry entry, Layer layer, const std::string& origin);
-  void make_parents(std::string_view path, Layer layer, const std::string* origin);
-  std::vector<Replaced> take_away(std::string_view path);
-  Content content_at(const std::string& path) const;
-  const std::string* remember(const std::string& origin);
+  void make_parents(std::string_view path, const Origin& origin);
+  void take_away(std::string_view path);
 
   std::string root_;
   std::optional<std::int64_t> fixed_mtime_ns_;
   std::int64_t newest_mtime_ns_ = 0;
-  Identity identity_;
-  Folder top_;
-  Nodes nodes_;  // all but the root
+  Tree tree_;  // in order; digests of folders are those of the source
+  std::map<std::string, Origin, PathLess> origins_;
   std::map<std::string, Content, PathLess> overlaid_;
-  std::vector<std::unique_ptr<std::string>> origins_;
 };
 
 // The target of a link at `path` inside releases/<id> that leads to the same path in shared/:

@@ -31,11 +31,6 @@ struct Place {
   const Entry* entry;
 };
 
-bool is_at_or_below(std::string_view path, std::string_view folder) {
-  if (folder.empty() || path == folder) return true;
-  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
-}
-
 class Planner {
  public:
   Planner(const Tree& wanted, const Tree& base, const PlanOptions& options)

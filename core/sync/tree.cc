@@ -20,13 +20,6 @@ Error not_canonical(std::string_view path, std::string_view why) {
   return {Code::protocol, fmt::format("tree: \"{}\": {}", base::printable(path), why)};
 }
 
-const Entry* find_entry(const Folder& folder, std::string_view name) {
-  const auto at =
-      std::lower_bound(folder.entries.begin(), folder.entries.end(), name,
-                       [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
-  return at != folder.entries.end() && at->name == name ? &*at : nullptr;
-}
-
 void write_identity(base::ByteWriter& writer, const Entry& entry, Identity identity) {
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
   switch (entry.kind) {
@@ -138,6 +131,11 @@ int compare_paths(std::string_view a, std::string_view b) {
   return a.size() < b.size() ? -1 : 1;
 }
 
+bool is_at_or_below(std::string_view path, std::string_view folder) {
+  if (folder.empty()) return true;
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
 std::string join_path(std::string_view folder, std::string_view name) {
   std::string path;
   path.reserve(folder.size() + 1 + name.size());
@@ -162,6 +160,13 @@ const char* name_fault(std::string_view name) {
   if (name.find('/') != std::string_view::npos) return "the name holds a '/'";
   if (name.find('\0') != std::string_view::npos) return "the name holds NUL";
   return nullptr;
+}
+
+const Entry* Folder::find(std::string_view name) const {
+  const auto at =
+      std::lower_bound(entries.begin(), entries.end(), name,
+                       [](const Entry& entry, std::string_view wanted) { return entry.name < wanted; });
+  return at != entries.end() && at->name == name ? &*at : nullptr;
 }
 
 void Tree::seal_digests() {
@@ -194,7 +199,7 @@ const Folder* Tree::find_folder(std::string_view path) const {
 
 const Entry* Tree::find(std::string_view path) const {
   const Folder* folder = find_folder(parent_path(path));
-  return folder == nullptr ? nullptr : find_entry(*folder, base_name(path));
+  return folder == nullptr ? nullptr : folder->find(base_name(path));
 }
 
 std::uint64_t Tree::file_count() const {

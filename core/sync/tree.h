@@ -50,6 +50,9 @@ struct Folder {
   std::int64_t mtime_ns = 0;
   base::Digest digest{};
   std::vector<Entry> entries;
+
+  // By name; null when there is none.
+  const Entry* find(std::string_view name) const;
   friend bool operator==(const Folder&, const Folder&) = default;
 };
 
@@ -87,6 +90,8 @@ struct Tree {
 // Below zero, zero, above zero, as by comparing the paths' components one by one as bytes: "a" < "a/b" <
 // "a.b".
 int compare_paths(std::string_view a, std::string_view b);
+// Whether it is the folder's own path or one below it; everything is below the root.
+bool is_at_or_below(std::string_view path, std::string_view folder);
 // "a" and "b" → "a/b"; the root's path is "".
 std::string join_path(std::string_view folder, std::string_view name);
 // "a/b/c" → "a/b" and "c".

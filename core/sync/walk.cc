@@ -7,16 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/sync/file_hasher.h"
+#include "core/sync/file_digest.h"
 
 namespace porter::sync {
 namespace {
@@ -26,24 +28,39 @@ using base::Error;
 
 constexpr std::size_t kSpecialShown = 20;
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+// Files from this size on are a piece of work of their own, so that one folder of large ones keeps all cores
+// busy.
+constexpr off_t kApart = off_t{1} << 20U;
 
-std::vector<std::string> list_names(int folder, const std::string& shown) {
-  // A description of its own, so that the caller's position does not move.
-  base::UniqueFd own(::openat(folder, ".", kFolderFlags));
-  if (!own) base::throw_errno(shown);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(own.get()), ::closedir);
-  if (!stream) base::throw_errno(shown);
-  own.release();
-  std::vector<std::string> names;
+// Open as long as folders below it are still to be opened.
+using SharedDir = std::shared_ptr<DIR>;
+
+SharedDir open_folder(int parent, const char* name) {
+  const int fd = ::openat(parent, name, kFolderFlags);
+  if (fd < 0) return nullptr;
+  SharedDir dir(::fdopendir(fd), [](DIR* open) {
+    if (open != nullptr) ::closedir(open);
+  });
+  if (!dir) ::close(fd);
+  return dir;
+}
+
+struct Name {
+  std::string text;
+  bool is_folder;  // by the folder's own word; what is false may be one all the same
+};
+
+std::vector<Name> list_names(DIR* dir, const std::string& shown) {
+  std::vector<Name> names;
   for (;;) {
     errno = 0;
-    const dirent* item = ::readdir(stream.get());
+    const dirent* item = ::readdir(dir);
     if (item == nullptr && errno != 0) base::throw_errno(shown);
     if (item == nullptr) break;
     if (std::strcmp(item->d_name, ".") != 0 && std::strcmp(item->d_name, "..") != 0)
-      names.emplace_back(item->d_name);
+      names.push_back({item->d_name, item->d_type == DT_DIR});
   }
-  std::sort(names.begin(), names.end());
+  std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.text < b.text; });
   return names;
 }
 
@@ -52,161 +69,159 @@ Stamp stamp_of(const struct stat& status) {
           to_ns(status.st_mtim), to_ns(status.st_ctim)};
 }
 
+Kind kind_of(const struct stat& status) {
+  return S_ISDIR(status.st_mode) ? Kind::folder : S_ISLNK(status.st_mode) ? Kind::link : Kind::file;
+}
+
+// A folder as far as it is read. Each is written by one thread at a time; `young` are the entries that are
+// read last.
+struct Row {
+  Folder folder;
+  std::string shown;
+  std::vector<std::pair<std::uint32_t, std::int64_t>> young;  // entry, ctime
+};
+using SharedRow = std::shared_ptr<Row>;
+
 class Walker {
  public:
   Walker(int root_fd, const std::string& subject, const WalkOptions& options)
-      : subject_(subject), options_(options), root_fd_(root_fd), hasher_(options.threads, options.cancel) {}
+      : subject_(subject), options_(options), root_fd_(root_fd), crew_(options.threads, options.cancel) {}
 
   Tree run(WalkCounts* counts) {
-    tree_.identity = options_.identity;
-    enter_root();
-    while (!stack_.empty())
-      descend();
+    SharedDir root = open_folder(root_fd_, ".");
+    if (!root) base::throw_errno(subject_);
+    read_folder(root, "", 1);
+    crew_.finish();
     refuse_special_files();
-    apply(hasher_.drain());
     read_young_files();
-    drop_vanished();
-    tree_.seal_digests();
-    check_canonical(tree_);
-    if (counts != nullptr) *counts = counts_;
-    return std::move(tree_);
+    Tree tree = assemble();
+    if (counts != nullptr) *counts = {hashed_, hashed_bytes_, trusted_};
+    return tree;
   }
 
  private:
-  struct Frame {
-    SharedFd fd;
-    std::uint32_t folder;
-    std::uint32_t next = 0;  // entry
-  };
-  struct Young {
-    EntryRef ref;
-    std::int64_t ctime_ns;
-  };
-
   std::string shown(const std::string& path) const { return path.empty() ? subject_ : subject_ + "/" + path; }
 
-  void enter_root() {
-    auto fd = std::make_shared<const base::UniqueFd>(::openat(root_fd_, ".", kFolderFlags));
-    if (!*fd) base::throw_errno(subject_);
-    enter("", std::move(fd));
-  }
-
-  // Takes the folder's own facts and lists it.
-  void enter(std::string path, SharedFd fd) {
-    struct stat status {};
-    if (::fstat(fd->get(), &status) != 0) base::throw_errno(shown(path));
-    if (stack_.size() >= kMaxDepth)
+  // Takes the folder's own facts and all that is in it; folders below become pieces of work.
+  void read_folder(const SharedDir& dir, std::string path, std::size_t depth) {
+    auto row = std::make_shared<Row>();
+    row->shown = shown(path);
+    if (depth > kMaxDepth)
       throw Error(Code::refused,
-                  fmt::format("{}: more than {} folders deep", base::printable(shown(path)), kMaxDepth));
-    const auto index = static_cast<std::uint32_t>(tree_.folders.size());
-    tree_.folders.push_back({});
-    Folder& folder = tree_.folders.back();
-    folder.path = std::move(path);
-    folder.mode = mode_of(status, Kind::folder);
-    folder.mtime_ns = to_ns(status.st_mtim);
-    stack_.push_back({std::move(fd), index});
-    list(stack_.back());
-  }
-
-  void list(const Frame& frame) {
-    const std::string path = tree_.folders[frame.folder].path;
-    const Folder* known = options_.known == nullptr ? nullptr : options_.known->find_folder(path);
-    for (std::string& name : list_names(frame.fd->get(), shown(path)))
-      take(frame, path, std::move(name), known);
-  }
-
-  void take(const Frame& frame, const std::string& folder_path, std::string name, const Folder* known) {
-    options_.cancel.check();
-    const std::string path = join_path(folder_path, name);
+                  fmt::format("{}: more than {} folders deep", base::printable(row->shown), kMaxDepth));
     struct stat status {};
-    if (::fstatat(frame.fd->get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno == ENOENT) return;
-      base::throw_errno(shown(path));
+    if (::fstat(::dirfd(dir.get()), &status) != 0) base::throw_errno(row->shown);
+    row->folder.path = std::move(path);
+    row->folder.mode = mode_of(status, Kind::folder);
+    row->folder.mtime_ns = to_ns(status.st_mtim);
+    read_entries(dir, row, depth);
+    const std::lock_guard lock(mutex_);
+    rows_.push_back(std::move(row));
+  }
+
+  void read_entries(const SharedDir& dir, const SharedRow& row, std::size_t depth) {
+    Folder& folder = row->folder;
+    const Folder* known = options_.known == nullptr ? nullptr : options_.known->find_folder(folder.path);
+    std::vector<Name> names = list_names(dir.get(), row->shown);
+    folder.entries.reserve(names.size());  // entries do not move while others of this folder are being read
+    for (Name& name : names) {
+      options_.cancel.check();
+      take(dir, row, std::move(name), known);
     }
-    const Kind kind = S_ISDIR(status.st_mode)   ? Kind::folder
-                      : S_ISLNK(status.st_mode) ? Kind::link
-                                                : Kind::file;
-    if (left_out(path, kind)) return;
-    if (kind == Kind::file && !S_ISREG(status.st_mode)) return note_special(path);
-    if (path.size() > kMaxPath)
-      throw Error(Code::refused,
-                  fmt::format("{}: a path of more than {} bytes", base::printable(shown(path)), kMaxPath));
-    Entry entry;
-    entry.name = std::move(name);
-    entry.kind = kind;
-    add(frame, path, std::move(entry), status, known);
+    for (const Entry& entry : folder.entries) {
+      if (entry.kind == Kind::folder) enter_later(dir, join_path(folder.path, entry.name), depth + 1);
+    }
   }
 
-  void add(const Frame& frame, const std::string& path, Entry entry, const struct stat& status,
-           const Folder* known) {
-    if (entry.kind == Kind::link) {
+  void enter_later(const SharedDir& parent, std::string path, std::size_t depth) {
+    crew_.add([this, parent = parent, path = std::move(path), depth]() mutable {
+      const SharedDir dir = open_folder(::dirfd(parent.get()), std::string(base_name(path)).c_str());
+      if (!dir && errno == ENOENT) return;  // vanished: its entry goes with it
+      if (!dir) base::throw_errno(shown(path));
+      parent.reset();
+      read_folder(dir, std::move(path), depth);
+    });
+  }
+
+  void take(const SharedDir& dir, const SharedRow& row, Name name, const Folder* known) {
+    struct stat status {};
+    if (!name.is_folder &&
+        ::fstatat(::dirfd(dir.get()), name.text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return;
+      base::throw_errno(row->shown + "/" + name.text);
+    }
+    const Kind kind = name.is_folder ? Kind::folder : kind_of(status);
+    if (left_out(row->folder.path, name.text, kind)) return;
+    if (kind == Kind::file && !S_ISREG(status.st_mode)) return note_special(row->folder.path, name.text);
+    check_length(*row, name.text);
+    Entry entry;
+    entry.name = std::move(name.text);
+    entry.kind = kind;
+    if (kind == Kind::link) {
       entry.mode = 0777;
-      entry.target = read_link(frame.fd->get(), entry.name, path);
+      entry.target = read_link(::dirfd(dir.get()), entry.name, row->shown);
       if (entry.target.empty()) return;
     }
-    Folder& folder = tree_.folders[frame.folder];
-    const EntryRef ref{frame.folder, static_cast<std::uint32_t>(folder.entries.size())};
-    folder.entries.push_back(std::move(entry));
-    if (folder.entries.back().kind == Kind::file) take_file(frame, ref, path, status, known);
+    row->folder.entries.push_back(std::move(entry));
+    if (kind == Kind::file) take_file(dir, row, status, known);
   }
 
-  void take_file(const Frame& frame, EntryRef ref, const std::string& path, const struct stat& status,
-                 const Folder* known) {
-    Entry& entry = tree_.folders[ref.folder].entries[ref.entry];
-    const Entry* before = known == nullptr ? nullptr : find_in(*known, entry.name);
+  // The last entry of the row.
+  void take_file(const SharedDir& dir, const SharedRow& row, const struct stat& status, const Folder* known) {
+    Entry& entry = row->folder.entries.back();
+    const auto index = static_cast<std::uint32_t>(row->folder.entries.size() - 1);
+    const Entry* before = known == nullptr ? nullptr : known->find(entry.name);
     if (before != nullptr && before->kind == Kind::file && before->stamp == stamp_of(status)) {
       fill(entry, status, before->digest);
       if (options_.stamps == Stamps::yes) entry.stamp = before->stamp;
-      ++counts_.files_trusted;
+      ++trusted_;
     } else if (changed_just_now(to_ns(status.st_ctim), wall_clock_ns())) {
-      young_.push_back({ref, to_ns(status.st_ctim)});
+      row->young.emplace_back(index, to_ns(status.st_ctim));
+    } else if (status.st_size >= kApart) {
+      crew_.add([this, dir, row, index, status] { read_file(dir, *row, index, &status); });
     } else {
-      hasher_.push({frame.fd, entry.name, shown(path), ref});
+      read_file(dir, *row, index, &status);
     }
   }
 
-  static const Entry* find_in(const Folder& folder, const std::string& name) {
-    const auto at =
-        std::lower_bound(folder.entries.begin(), folder.entries.end(), name,
-                         [](const Entry& entry, const std::string& wanted) { return entry.name < wanted; });
-    return at != folder.entries.end() && at->name == name ? &*at : nullptr;
+  void read_file(const SharedDir& dir, Row& row, std::uint32_t index, const struct stat* seen) {
+    Entry& entry = row.folder.entries[index];
+    const auto facts = digest_file({::dirfd(dir.get()), entry.name, row.shown}, seen, options_.cancel);
+    if (!facts) return entry.name.clear();  // vanished
+    fill(entry, facts->status, facts->digest);
+    const bool old_enough = to_ns(facts->status.st_ctim) + kClockTick <= facts->read_from_ns;
+    if (options_.stamps == Stamps::yes && old_enough) entry.stamp = stamp_of(facts->status);
+    ++hashed_;
+    hashed_bytes_ += entry.size;
   }
 
-  // Goes on to the next folder below the deepest open one, or closes that.
-  void descend() {
-    Frame& frame = stack_.back();
-    std::vector<Entry>& entries = tree_.folders[frame.folder].entries;
-    while (frame.next < entries.size() && entries[frame.next].kind != Kind::folder)
-      ++frame.next;
-    if (frame.next == entries.size()) {
-      stack_.pop_back();
-      return;
-    }
-    Entry& entry = entries[frame.next++];
-    std::string path = join_path(tree_.folders[frame.folder].path, entry.name);
-    auto fd =
-        std::make_shared<const base::UniqueFd>(::openat(frame.fd->get(), entry.name.c_str(), kFolderFlags));
-    if (*fd) return enter(std::move(path), std::move(fd));
-    if (errno != ENOENT) base::throw_errno(shown(path));
-    entry.name.clear();  // vanished
-  }
-
-  std::string read_link(int folder, const std::string& name, const std::string& path) const {
+  std::string read_link(int folder, const std::string& name, const std::string& shown_folder) const {
     std::string target(kMaxTarget + 1, '\0');
     const ssize_t length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
     if (length < 0 && errno == ENOENT) return {};
-    if (length < 0) base::throw_errno(shown(path));
+    const std::string path = shown_folder + "/" + name;
+    if (length < 0) base::throw_errno(path);
     if (length == 0 || static_cast<std::size_t>(length) > kMaxTarget)
       throw Error(Code::refused,
-                  fmt::format("{}: a link with a target of impossible length", base::printable(shown(path))));
+                  fmt::format("{}: a link with a target of impossible length", base::printable(path)));
     target.resize(static_cast<std::size_t>(length));
+    target.shrink_to_fit();
     return target;
   }
 
-  bool left_out(const std::string& path, Kind kind) const {
+  bool left_out(const std::string& folder, const std::string& name, Kind kind) const {
+    const bool ignores = options_.ignore != nullptr && !options_.ignore->empty();
+    if (!ignores && options_.without.empty()) return false;
+    const std::string path = join_path(folder, name);
     if (std::find(options_.without.begin(), options_.without.end(), path) != options_.without.end())
       return true;
-    return options_.ignore != nullptr && options_.ignore->ignores(path, kind);
+    return ignores && options_.ignore->ignores(path, kind);
+  }
+
+  static void check_length(const Row& row, const std::string& name) {
+    if (row.folder.path.size() + 1 + name.size() <= kMaxPath) return;
+    throw Error(Code::refused, fmt::format("{}: a path of more than {} bytes",
+                                           base::printable(row.shown + "/" + name), kMaxPath));
   }
 
   std::uint32_t mode_of(const struct stat& status, Kind kind) const {
@@ -228,90 +243,105 @@ class Walker {
     entry.digest = digest;
   }
 
-  void apply(const std::vector<HashResult>& results) {
-    for (const HashResult& result : results) {
-      Entry& entry = tree_.folders[result.ref.folder].entries[result.ref.entry];
-      if (!result.facts) {
-        entry.name.clear();  // vanished
-        continue;
-      }
-      fill(entry, result.facts->status, result.facts->digest);
-      const bool old_enough = to_ns(result.facts->status.st_ctim) + kClockTick <= result.facts->read_from_ns;
-      if (options_.stamps == Stamps::yes && old_enough) entry.stamp = stamp_of(result.facts->status);
-      ++counts_.files_hashed;
-      counts_.bytes_hashed += entry.size;
-    }
-  }
-
   void read_young_files() {
-    if (young_.empty()) return;
-    await_tick();
-    SharedFd folder;
-    std::uint32_t open_index = 0;
-    for (const Young& young : young_) {
-      const Folder& parent = tree_.folders[young.ref.folder];
-      Entry& entry = tree_.folders[young.ref.folder].entries[young.ref.entry];
-      if (!folder || open_index != young.ref.folder) folder = open_again(parent.path);
-      open_index = young.ref.folder;
-      if (folder) hasher_.push({folder, entry.name, shown(join_path(parent.path, entry.name)), young.ref});
-      if (!folder) entry.name.clear();
+    std::int64_t youngest = 0;
+    for (const SharedRow& row : rows_) {
+      for (const auto& young : row->young)
+        youngest = std::max(youngest, young.second);
     }
-    apply(hasher_.drain());
+    if (youngest == 0) return;
+    await_tick(youngest);
+    for (const SharedRow& row : rows_) {
+      if (!row->young.empty()) crew_.add([this, row] { read_young(*row); });
+    }
+    crew_.finish();
   }
 
   // Until the clock is a tick beyond the youngest file; never longer than that, whatever the clocks say.
-  void await_tick() const {
-    std::int64_t youngest = 0;
-    for (const Young& young : young_)
-      youngest = std::max(youngest, young.ctime_ns);
+  static void await_tick(std::int64_t youngest) {
     const std::int64_t wait =
         std::clamp<std::int64_t>(youngest + kClockTick - wall_clock_ns(), 0, kClockTick);
     std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
   }
 
-  // Component by component, so that no link in between is followed. Null when it vanished.
-  SharedFd open_again(const std::string& path) const {
-    base::UniqueFd fd(::openat(root_fd_, ".", kFolderFlags));
-    if (!fd) base::throw_errno(subject_);
-    if (path.empty()) return std::make_shared<const base::UniqueFd>(std::move(fd));
-    for (const std::string& name : base::split(path, '/')) {
-      fd.reset(::openat(fd.get(), name.c_str(), kFolderFlags));
-      if (!fd && errno == ENOENT) return nullptr;
-      if (!fd) base::throw_errno(shown(path));
+  void read_young(Row& row) {
+    const SharedDir dir = open_again(row.folder.path);
+    for (const auto& young : row.young) {
+      if (dir)
+        read_file(dir, row, young.first, nullptr);
+      else
+        row.folder.entries[young.first].name.clear();
     }
-    return std::make_shared<const base::UniqueFd>(std::move(fd));
   }
 
-  void drop_vanished() {
-    for (Folder& folder : tree_.folders)
-      std::erase_if(folder.entries, [](const Entry& entry) { return entry.name.empty(); });
+  // Component by component, so that no link in between is followed. Null when it vanished.
+  SharedDir open_again(const std::string& path) const {
+    SharedDir dir = open_folder(root_fd_, ".");
+    if (!dir) base::throw_errno(subject_);
+    if (path.empty()) return dir;
+    for (const std::string& name : base::split(path, '/')) {
+      dir = open_folder(::dirfd(dir.get()), name.c_str());
+      if (!dir && errno == ENOENT) return nullptr;
+      if (!dir) base::throw_errno(shown(path));
+    }
+    return dir;
   }
 
-  void note_special(const std::string& path) {
+  Tree assemble() {
+    Tree tree;
+    tree.identity = options_.identity;
+    tree.folders.reserve(rows_.size());
+    for (const SharedRow& row : rows_)
+      tree.folders.push_back(std::move(row->folder));
+    rows_.clear();
+    std::sort(tree.folders.begin(), tree.folders.end(),
+              [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
+    drop_vanished(tree);
+    tree.seal_digests();
+    check_canonical(tree);
+    return tree;
+  }
+
+  static void drop_vanished(Tree& tree) {
+    for (Folder& folder : tree.folders) {
+      std::erase_if(folder.entries, [&](const Entry& entry) {
+        return entry.name.empty() || (entry.kind == Kind::folder &&
+                                      tree.find_folder(join_path(folder.path, entry.name)) == nullptr);
+      });
+    }
+  }
+
+  void note_special(const std::string& folder, const std::string& name) {
     if (options_.special == SpecialFiles::skip) return;
-    if (special_.size() < kSpecialShown) special_.push_back(base::printable(path));
-    ++special_count_;
+    const std::lock_guard lock(mutex_);
+    special_.push_back(join_path(folder, name));
   }
 
-  void refuse_special_files() const {
-    if (special_count_ == 0) return;
+  void refuse_special_files() {
+    if (special_.empty()) return;
+    std::sort(special_.begin(), special_.end(),
+              [](const std::string& a, const std::string& b) { return compare_paths(a, b) < 0; });
+    const std::size_t shown_count = std::min(special_.size(), kSpecialShown);
+    std::vector<std::string> some;
+    for (std::size_t i = 0; i < shown_count; ++i)
+      some.push_back(base::printable(special_[i]));
     const std::string more =
-        special_count_ > special_.size() ? fmt::format(" and {} more", special_count_ - special_.size()) : "";
+        special_.size() > shown_count ? fmt::format(" and {} more", special_.size() - shown_count) : "";
     throw Error(Code::refused, fmt::format("{}: sockets, pipes and devices cannot be deployed: {}{}",
-                                           base::printable(subject_), base::join(special_, ", "), more))
+                                           base::printable(subject_), base::join(some, ", "), more))
         .hint("name them in [module] exclude or in .porterignore");
   }
 
   const std::string& subject_;
   const WalkOptions& options_;
   int root_fd_;
-  Tree tree_;
-  std::vector<Frame> stack_;
-  std::vector<Young> young_;
+  std::mutex mutex_;  // of rows_ and special_
+  std::vector<SharedRow> rows_;
   std::vector<std::string> special_;
-  std::size_t special_count_ = 0;
-  WalkCounts counts_;
-  FileHasher hasher_;
+  std::atomic<std::uint64_t> hashed_{0};
+  std::atomic<std::uint64_t> hashed_bytes_{0};
+  std::atomic<std::uint64_t> trusted_{0};
+  base::Crew crew_;  // last: its threads end before what they use
 };
 
 }  // namespace
@@ -320,12 +350,16 @@ Tree walk(int root_fd, const std::string& subject, const WalkOptions& options, W
   return Walker(root_fd, subject, options).run(counts);
 }
 
-Tree walk_folder(const std::string& folder, const WalkOptions& options, WalkCounts* counts) {
-  const base::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+base::UniqueFd open_root(const std::string& folder) {
+  base::UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd && errno == ENOENT)
     throw Error(Code::missing, fmt::format("{}: there is no such folder", base::printable(folder)));
   if (!fd) base::throw_errno(folder);
-  return walk(fd.get(), folder, options, counts);
+  return fd;
+}
+
+Tree walk_folder(const std::string& folder, const WalkOptions& options, WalkCounts* counts) {
+  return walk(open_root(folder).get(), folder, options, counts);
 }
 
 }  // namespace porter::sync

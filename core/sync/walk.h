@@ -1,14 +1,16 @@
 #pragma once
 // Reads a folder from disk as a Tree. Used on both ends: on the operator's for the source, on the target for
 // what a release really holds. Works relative to the descriptor it is given, never follows a symbolic link,
-// and opens nothing but folders and regular files. One call uses the calling thread and a few more for
-// hashing; calls for different folders may run at once.
+// and opens nothing but folders and regular files. One call uses the calling thread and a few more; calls for
+// different folders may run at once.
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "core/base/cancel.h"
+#include "core/base/crew.h"
+#include "core/base/fd.h"
 #include "core/sync/ignore.h"
 #include "core/sync/tree.h"
 #include "core/sync/tree_codec.h"
@@ -37,7 +39,7 @@ struct WalkOptions {
   // Folders (by path) whose entries are left out together with themselves, whatever the ignore rules say:
   // `.porter`.
   std::vector<std::string> without;
-  int threads = 2;  // that hash
+  int threads = base::Crew::usual_threads();
   base::CancelToken cancel;
 };
 
@@ -58,7 +60,9 @@ struct WalkCounts {
 // always shows. A file whose time lies in the future gets no stamp, and is read again every time.
 Tree walk(int root_fd, const std::string& subject, const WalkOptions& options, WalkCounts* counts = nullptr);
 
-// Opens the folder and walks it. Throws Error(missing) when it does not exist.
+// The folder at a path, open. Throws Error(missing) when it does not exist.
+base::UniqueFd open_root(const std::string& folder);
+// Opens the folder and walks it.
 Tree walk_folder(const std::string& folder, const WalkOptions& options, WalkCounts* counts = nullptr);
 
 }  // namespace porter::sync

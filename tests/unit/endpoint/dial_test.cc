@@ -239,7 +239,7 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       welcome + protocol::to_frame(protocol::StageEnd{}),
       welcome + protocol::encode_frame(200, ""),
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),
-      welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}, {}}}) +
+      welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}}) +
           protocol::to_frame(protocol::Done{}),
   };
   for (const std::string& bytes : nonsense) {

@@ -114,13 +114,10 @@ inline protocol::StageReport deploy(endpoint::Endpoint& agent, const fs::path& s
   return report;
 }
 
-inline protocol::SiteQuery query(const fs::path& site, const sync::Composed& composed,
-                                 protocol::Layout layout = protocol::Layout::releases) {
+inline protocol::SiteQuery query(const fs::path& site, protocol::Layout layout = protocol::Layout::releases) {
   protocol::SiteQuery ask;
   ask.path = site.string();
   ask.layout = layout;
-  ask.identity = static_cast<protocol::Identity>(composed.tree.identity);
-  ask.wanted = composed.tree.root_digest();
   return ask;
 }
 

@@ -21,7 +21,7 @@ struct Deployed {
     deploy(*agent.endpoint, site, "r2", compose(source));
   }
 
-  protocol::SiteState look() const { return agent->look({query(site, compose(source))}).at(0); }
+  protocol::SiteState look() const { return agent->look({query(site)}).at(0); }
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ struct Outside {
     agent->commit(site, id, 5, {});
   }
   std::string conf() const { return read(etc / "conf"); }
-  std::string current() const { return agent->look({query(site, compose(source))}).at(0).current; }
+  std::string current() const { return agent->look({query(site)}).at(0).current; }
 };
 
 }  // namespace

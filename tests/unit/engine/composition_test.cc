@@ -39,15 +39,15 @@ struct Shop : settings::test::ProjectFixture {
     deployment.module = &module;
     deployment.release_id = "20261121T070509Z-1a2b3c4d-1f2e";
     deployment.settings = project.settings_for(*module.module, *project.find_host(host), config);
-    Composition composition = compose(walks, module.checkout, *deployment.settings, {});
-    deployment.composed = std::move(composition.tree);
+    const auto composition = compositions.compose(module.checkout, *deployment.settings, {});
+    deployment.composed = {composition, &composition->tree};
     deployment.source_root = deployment.composed->tree.root_digest();
-    deployment.seeds = std::move(composition.seeds);
+    deployment.seeds = composition->seeds;
     return deployment;
   }
-  void touch_walks() { walks = SourceWalks(); }
+  void touch_walks() { compositions = Compositions(); }
 
-  SourceWalks walks;
+  Compositions compositions;
   std::vector<std::unique_ptr<settings::Project>> projects;
   std::vector<std::unique_ptr<ModuleRun>> modules;
   std::vector<std::unique_ptr<Deployment>> made;
@@ -212,9 +212,10 @@ TEST_CASE("a source without files composes an empty tree, with the config files 
   shop.write("root/config/testing/local.py", "X = 1\n");
   Deployment& deployment = shop.deployment();
   deployment.module->checkout.tree.clear();
-  const Composition composition = compose(shop.walks, deployment.module->checkout, *deployment.settings, {});
-  CHECK(composition.tree.tree.file_count() == 1);
-  CHECK(composition.tree.tree.find("local.py") != nullptr);
+  const auto composition =
+      shop.compositions.compose(deployment.module->checkout, *deployment.settings, {});
+  CHECK(composition->tree.tree.file_count() == 1);
+  CHECK(composition->tree.tree.find("local.py") != nullptr);
   CHECK(compose_nothing().tree.file_count() == 0);
 }
 
@@ -222,11 +223,13 @@ TEST_CASE("a source is walked once, and again when it is said to have changed") 
   Shop shop;
   Deployment& deployment = shop.deployment();
   const source::Checkout& checkout = deployment.module->checkout;
-  const auto files = [&] { return shop.walks.walk(checkout, *deployment.settings, {}).file_count(); };
+  const auto files = [&] {
+    return shop.compositions.compose(checkout, *deployment.settings, {})->tree.tree.file_count();
+  };
   CHECK(files() == 3);
   shop.write("root/src/built.js", "");
   CHECK(files() == 3);
-  shop.walks.forget(checkout);
+  shop.compositions.forget(checkout);
   CHECK(files() == 4);
 }
 

@@ -49,7 +49,6 @@ inline protocol::SiteState sample_state() {
   state.current = "r1";
   state.seal = sample_header();
   state.seal_damaged = true;
-  state.matches = true;
   state.drift_changed = 2;
   state.drift_missing = 300;
   state.drift = {"a", "b\n\xff"};
@@ -113,8 +112,8 @@ inline std::vector<Sample> samples() {
                            1767323045}}),
       sample(Failure{440, "refused: no", "do this", {"staging", "on web01"}}),
       sample(Done{}),
-      sample(Look{{{"/srv/a", Layout::releases, Identity::with_mtime, digest_of(3), {"*.log"}},
-                   {"/srv/b", Layout::inplace, Identity::content_only, digest_of(4), {}}}}),
+      sample(Look{{{"/srv/a", Layout::releases, DriftCheck::full, {"*.log"}},
+                   {"/srv/b", Layout::inplace, DriftCheck::skip, {}}}}),
       sample(Looked{sample_state()}),
       sample(LockSite{{"/srv/a", Layout::inplace, Adoption::adopt, Durability::none, "r7", "testing", note}}),
       sample(UnlockSite{"/srv/a"}),
@@ -130,7 +129,7 @@ inline std::vector<Sample> samples() {
       sample(FreezeSite{"/srv/a", {"production", "sale", "ada@laptop", "2026-01-02T03:04:05Z"}}),
       sample(UnfreezeSite{"/srv/a", "production"}),
       sample(StageBegin{sample_stage(), Identity::with_mtime, digest_of(5)}),
-      sample(CompareBegin{{"/srv/a", Layout::releases, Identity::content_only, digest_of(6), {}}}),
+      sample(CompareBegin{{"/srv/a", Layout::releases, DriftCheck::skip, {}}, Identity::content_only}),
       sample(FolderDigests{piece}),
       sample(BaseTree{piece}),
       sample(WantedTree{piece}),

@@ -1,0 +1,56 @@
+#pragma once
+// A few threads for work that brings further work: reading a folder brings those below it. The newest piece
+// is taken first, so that what pieces hold open (descriptors) is bounded by depth, not by breadth.
+
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/base/cancel.h"
+
+namespace porter::base {
+
+class Crew {
+ public:
+  using Task = std::function<void()>;
+
+  // At most `threads` (at least one) at once, the thread that calls finish() among them. Others are started
+  // when there is a second piece for them to do.
+  Crew(int threads, CancelToken cancel);
+  // Drops what is not begun and joins.
+  ~Crew();
+  Crew(const Crew&) = delete;
+  Crew& operator=(const Crew&) = delete;
+
+  // From any thread, also from within a task.
+  void add(Task task);
+  // Works until everything that was added, by tasks as well, is done. Throws the first exception of a task,
+  // or Interrupted; the rest is dropped then. More may be added afterwards.
+  void finish();
+
+  // Cores that this process may use, at least one and at most four: more only wait for each other.
+  static int usual_threads();
+
+ private:
+  void serve();
+  bool work_off(std::unique_lock<std::mutex>& lock);
+  void rest(std::unique_lock<std::mutex>& lock);
+  void run(const Task& task);
+
+  const std::size_t threads_;
+  const CancelToken cancel_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Task> tasks_;
+  std::size_t running_ = 0;
+  std::size_t idle_ = 0;
+  bool ending_ = false;
+  std::exception_ptr failure_;
+  std::vector<std::thread> helpers_;
+};
+
+}  // namespace porter::base

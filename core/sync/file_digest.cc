@@ -1,0 +1,109 @@
+#include "core/sync/file_digest.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/fd.h"
+#include "core/base/text.h"
+
+namespace porter::sync {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::size_t kBufferBytes = 256U << 10U;
+constexpr int kReadings = 3;
+
+bool same_status(const struct stat& a, const struct stat& b) {
+  return a.st_ino == b.st_ino && a.st_size == b.st_size && to_ns(a.st_mtim) == to_ns(b.st_mtim) &&
+         to_ns(a.st_ctim) == to_ns(b.st_ctim) && a.st_mode == b.st_mode;
+}
+
+struct stat status_of(int fd, const FileAt& file) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) base::throw_errno(file.path());
+  return status;
+}
+
+// Up to `size` bytes: what comes behind shows in the status. False when it ended before.
+bool hash_bytes(int fd, std::uint64_t size, base::Sha256& hash, const base::CancelToken& cancel) {
+  thread_local std::vector<std::byte> buffer(kBufferBytes);
+  while (size > 0) {
+    cancel.check();
+    const std::size_t got = base::read_some(fd, buffer);
+    if (got == 0 || got > size) return false;
+    size -= got;
+    hash.update(std::span(buffer).first(got));
+  }
+  return true;
+}
+
+Error not_a_file_any_more(const std::string& path) {
+  return Error(Code::io,
+               fmt::format("{}: became something else than a file while it was read", base::printable(path)))
+      .hint("wait until nothing writes there, then run the command again");
+}
+
+base::UniqueFd open_file(const FileAt& file) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  base::UniqueFd fd(::openat(file.folder, file.name.c_str(), kFlags));
+  if (fd || errno == ENOENT) return fd;
+  if (errno == ELOOP || errno == ENXIO) throw not_a_file_any_more(file.path());
+  base::throw_errno(file.path());
+}
+
+// Nothing when the file changed meanwhile or just before.
+std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat* seen,
+                                   const base::CancelToken& cancel) {
+  FileFacts facts;
+  facts.read_from_ns = wall_clock_ns();
+  facts.status = seen != nullptr ? *seen : status_of(fd, file);
+  if (!S_ISREG(facts.status.st_mode)) throw not_a_file_any_more(file.path());
+  if (changed_just_now(to_ns(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
+  base::Sha256 hash;
+  try {
+    if (!hash_bytes(fd, static_cast<std::uint64_t>(facts.status.st_size), hash, cancel)) return std::nullopt;
+  } catch (Error& error) {
+    error.add_trail("reading " + base::printable(file.path()));
+    throw;
+  }
+  if (!same_status(facts.status, status_of(fd, file))) return std::nullopt;
+  facts.digest = hash.finish();
+  return facts;
+}
+
+}  // namespace
+
+std::string FileAt::path() const {
+  return shown + "/" + name;
+}
+
+std::int64_t wall_clock_ns() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return to_ns(now);
+}
+
+std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen,
+                                     const base::CancelToken& cancel) {
+  for (int reading = 0; reading < kReadings; ++reading) {
+    const base::UniqueFd fd = open_file(file);
+    if (!fd) return std::nullopt;
+    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel)) return facts;
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
+  }
+  throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",
+                                    base::printable(file.path()), kReadings))
+      .hint("wait until nothing writes there, then run the command again");
+}
+
+}  // namespace porter::sync
