@@ -2,74 +2,105 @@
 
 import time
 
-import trees
-from measure import judged, timed
+import memory
+from measure import Run, Started, judged, timed
 from place import LINKS
 
 RUN_LIMIT = 300
 
 
 class Bench:
-    def __init__(self, place, all_trees, seed, deadline, say):
+    def __init__(self, place, trees, seed, deadline, say):
         self.place, self.seed, self.say = place, seed, say
-        self._trees = {tree.name: tree for tree in all_trees}
+        self._trees = {tree.name: tree for tree in trees}
         self._deadline = deadline
-        self._state = {}  # contestant and tree: (the version that is there, how many deploys made it)
+        self._state = {}  # contestant, tree and group of targets: (the version that is there, how many deploys made it)
         self.runs = {}    # row: contestant: runs
-        self.faults = []
+        self.notes = {}   # row: what else there is to say
+        self.faults, self.skipped = [], []
 
     def tree(self, name):
-        return self._trees[name]
-
-    def link(self, row):
-        return LINKS[row.link]
+        return self._trees.get(name)
 
     def out_of_time(self):
         return time.monotonic() > self._deadline
 
-    def deploys(self, contestant, tree):
-        return self._state.get((contestant.name, tree), (None, 0))[1]
+    def _key(self, contestant, row):
+        return contestant.name, row.tree, row.link.group
 
-    def missing_warm_ups(self, contestant, tree):
-        return max(0, getattr(contestant, "steady", 1) - self.deploys(contestant, tree))
+    def deploys(self, contestant, row):
+        return self._state.get(self._key(contestant, row), (None, 0))[1]
 
-    def wipe(self, contestant, tree):
-        contestant.wipe(self.tree(tree))
-        self._state.pop((contestant.name, tree), None)
+    def wipe(self, contestant, row):
+        contestant.wipe(self.tree(row.tree), row.link)
+        self._state.pop(self._key(contestant, row), None)
 
-    def bring_up_to_date(self, contestant, tree):
-        """Not timed, and over the quick link; a target that is no copy of the source would spoil all that follows."""
-        version = self._state.get((contestant.name, tree), (None, 0))[0]
-        if version == self.tree(tree).version:
-            return
+    def bring_up_to_date(self, contestant, row):
+        """Not timed, and over the quick link. Nothing is done when the source is there already."""
+        version = self._state.get(self._key(contestant, row), (None, 0))[0]
         if version is None:
-            self.wipe(contestant, tree)
-        run = self._run(contestant, tree, LINKS["near"])
+            self.wipe(contestant, row)
+        if version != self.tree(row.tree).version:
+            self.warm(contestant, row)
+
+    def warm(self, contestant, row):
+        """A run that is not timed: caches, connections and pages are then what they are from day to day."""
+        link = row.link if row.link.fleet else LINKS["near"]
+        run = self._run(contestant, row, link, timed)
         if run.fault:
-            self._fault("%s, %s, not timed" % (contestant.name, tree), run.fault)
+            self._fault("%s, %s, not timed" % (row.name, contestant.name), run.fault)
 
-    def run(self, contestant, row):
-        return self._run(contestant, row.tree, self.link(row))
+    def measure(self, contestant, row):
+        """A timed run, kept as one of the row's."""
+        run = self._run(contestant, row, row.link, timed)
+        self._keep(row, contestant, run)
+        self.say("  %-20s %8.3f s%s" % (contestant.name, run.seconds, "  WRONG" if run.fault else ""))
 
-    def _run(self, contestant, tree, link):
-        limit = min(RUN_LIMIT, max(30, self._deadline - time.monotonic()))
-        run = judged(contestant, self.tree(tree), timed(contestant, self.tree(tree), link, limit))
-        version, count = self._state.get((contestant.name, tree), (None, 0))
-        if version != self.tree(tree).version:
-            self._state[contestant.name, tree] = (self.tree(tree).version, count + 1)
+    def watch_memory(self, contestant, row):
+        """A run whose processes are looked at, kept as one of the row's."""
+        run = self._run(contestant, row, row.link, self._watched)
+        self._keep(row, contestant, run)
+        self.say("  %-20s %s%s" % (contestant.name, run.memory, "  WRONG" if run.fault else ""))
+
+    def _watched(self, contestant, tree, link, limit):
+        with memory.Watch(self.place.mark) as watch:
+            fault = Started(contestant, link, contestant.jobs(tree, link)).finish(limit)
+        return Run(0.0, 0.0, fault, watch.peaks())
+
+    def _run(self, contestant, row, link, how):
+        tree = self.tree(row.tree)
+        limit = min(RUN_LIMIT, max(5, self._deadline - time.monotonic()))
+        run = judged(contestant, tree, link, how(contestant, tree, link, limit))
+        key = self._key(contestant, row)
+        version, count = self._state.get(key, (None, 0))
+        if run.failed:
+            self._state.pop(key, None)  # begins anew
+        elif tree is not None and version != tree.version:
+            self._state[key] = (tree.version, count + 1)
         return run
 
-    def note(self, row, contestant, run):
+    def _keep(self, row, contestant, run):
         self.runs.setdefault(row.name, {}).setdefault(contestant.name, []).append(run)
         if run.fault:
             self._fault("%s, %s" % (row.name, contestant.name), run.fault)
-        self.say("  %-14s %8.3f s%s" % (contestant.name, run.seconds, "  WRONG" if run.fault else ""))
+
+    def check(self, row, contestant, found, wanted):
+        """Holds what the server saw of the last run against what should have been."""
+        if found < wanted:
+            fault = "the server saw %d logins of %d" % (found, wanted)
+            self.runs[row.name][contestant.name][-1].fault = fault
+            self._fault("%s, %s" % (row.name, contestant.name), fault)
 
     def _fault(self, where, what):
         if what not in (each["what"] for each in self.faults):
             self.say("FAULT: %s: %s" % (where, what))
         self.faults.append({"where": where, "what": what})
 
+    def skip(self, what, why):
+        self.skipped.append({"what": what, "why": why})
+        self.say("SKIPPED: %s: %s" % (what, why))
 
-def open_trees(folder, names, seed, say):
-    return [trees.Tree(name, trees.make(folder, name, seed, say)) for name in names]
+    def note(self, row, text):
+        self.notes.setdefault(row.name, [])
+        if text not in self.notes[row.name]:
+            self.notes[row.name].append(text)

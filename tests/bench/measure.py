@@ -3,69 +3,88 @@
 import os
 import random
 import subprocess
+import tempfile
 import time
 
 import judge
+from shared import porter
 
 
 class Run:
-    def __init__(self, seconds, user, system, fault=""):
-        self.seconds, self.user, self.system, self.fault = seconds, user, system, fault
+    """`fault`: why the run does not count. `failed`: it did not even end as it should."""
+
+    def __init__(self, seconds=0.0, cpu=0.0, fault="", memory=None):
+        self.seconds, self.cpu, self.fault, self.memory = seconds, cpu, fault, memory
+        self.failed = bool(fault)
 
     def values(self):
-        return {"seconds": round(self.seconds, 4), "cpu": round(self.user + self.system, 4), "fault": self.fault}
+        found = {"seconds": round(self.seconds, 4), "cpu": round(self.cpu, 4)}
+        if self.memory is not None:
+            found["memory"] = self.memory
+        if self.fault:
+            found["fault"] = self.fault
+        return found
 
 
 def timed(contestant, tree, link, limit):
     """One run. What others wrote is on disk before it begins, so that nobody waits for somebody else's pages."""
-    commands = contestant.commands(tree, link)
+    jobs = contestant.jobs(tree, link)
     os.sync()
-    before = os.times()
-    began = time.monotonic()
-    processes = start(commands, contestant)
-    said = finish(processes, limit)
-    seconds = time.monotonic() - began
-    after = os.times()
-    return Run(seconds, after.children_user - before.children_user, after.children_system - before.children_system,
-               said)
+    before, began = os.times(), time.monotonic()
+    started = Started(contestant, link, jobs)
+    fault = started.finish(limit)
+    seconds, after = time.monotonic() - began, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, cpu, fault)
 
 
-def start(commands, contestant):
-    """Commands of one pipeline; only the last one's words are kept."""
-    processes, feed = [], subprocess.DEVNULL
-    for number, words in enumerate(commands):
-        last = number + 1 == len(commands)
-        process = subprocess.Popen(words, stdin=feed, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT if last else subprocess.DEVNULL,
-                                   env=contestant.environment(), cwd=contestant.directory())
-        if feed != subprocess.DEVNULL:
-            feed.close()
-        feed = process.stdout
-        processes.append(process)
-    return processes
+class Started:
+    """Jobs that run at the same time, each a pipeline of commands; what its last command says is kept."""
+
+    def __init__(self, contestant, link, jobs):
+        self._environment, self._directory = contestant.environment(), contestant.directory(link)
+        self._said = tempfile.TemporaryFile()
+        self.processes = [process for job in jobs for process in self._pipeline(job)]
+
+    def _pipeline(self, job):
+        processes, feed = [], subprocess.DEVNULL
+        for words in job[:-1]:
+            process = self._start(words, feed, subprocess.PIPE, subprocess.DEVNULL)
+            feed = process.stdout
+            processes.append(process)
+        processes.append(self._start(job[-1], feed, self._said, self._said))
+        for process in processes[:-1]:
+            process.stdout.close()
+        return processes
+
+    def _start(self, words, stdin, stdout, stderr):
+        return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stderr, env=self._environment,
+                                cwd=self._directory)
+
+    def finish(self, limit):
+        """Nothing when all went well, otherwise what was said last."""
+        end = time.monotonic() + limit
+        try:
+            codes = [process.wait(max(0, end - time.monotonic())) for process in self.processes]
+        except subprocess.TimeoutExpired:
+            for process in self.processes:
+                porter.kill(process.pid)
+                process.wait()
+            return "no end within %d s" % limit
+        if not any(codes):
+            return ""
+        self._said.seek(0)
+        lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
+        return "exit %s: %s" % (max(codes), " / ".join(lines[-3:]))
 
 
-def finish(processes, limit):
-    """Nothing when all went well, otherwise what was said last."""
-    try:
-        out, _ = processes[-1].communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        for process in processes:
-            process.kill()
-            process.wait()
-        return "no end within %d s" % limit
-    codes = [process.wait() for process in processes]
-    if not any(codes):
-        return ""
-    return "exit %s: %s" % (max(codes), " / ".join(out.decode("utf-8", "replace").strip().splitlines()[-3:]))
-
-
-def judged(contestant, tree, run):
+def judged(contestant, tree, link, run):
     """A run whose target is not the source is a fault, however quick it was."""
-    if not run.fault:
-        found = judge.differences(tree.folder, contestant.landing(tree), contestant.keeps)
-        if found:
-            run.fault = "%d differences: %s" % (len(found), "; ".join(found[:judge.SHOWN]))
+    if not run.fault and tree is not None:
+        for _, folder in link.targets:
+            found = judge.differences(tree.folder, contestant.landing(tree, folder), contestant.keeps)
+            if found:
+                run.fault = "%d differences: %s" % (len(found), "; ".join(found[:judge.SHOWN]))
     return run
 
 

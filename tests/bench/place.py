@@ -1,32 +1,38 @@
-"""Where a benchmark happens: a throw-away sshd, its links (near, far, thin), a home folder for each contestant, and
+"""Where a benchmark happens: a throw-away sshd, links to it of several kinds, a home folder for each contestant, and
 folders for targets. Everything goes when it is closed."""
 
 import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "integration"))
-import porter  # noqa: E402  (the acceptance tests' throw-away sshd)
-
-HOSTS = 200
+from shared import porter
 
 
 class Link:
-    """A way to the one sshd: its name is the host's name for ssh and porter-admin."""
+    """A way to targets. Links with the same `group` lead to the same ones; each target is a host's name for ssh and
+    porter-admin, and a folder's."""
 
-    def __init__(self, name, words, round_trip_ms=0, bits=0):
-        self.name, self.words, self.round_trip_ms, self.bits = name, words, round_trip_ms, bits
+    def __init__(self, name, words, round_trip_ms=0, bits=0, fleet=0):
+        self.name, self.words, self.round_trip_ms, self.bits, self.fleet = name, words, round_trip_ms, bits, fleet
+        self.group = name if fleet else "one"
+        self.targets = [(host, host) for host in FLEET[:fleet]] or [(name, "one")]
+
+    @property
+    def hosts(self):
+        return [host for host, _ in self.targets]
 
 
+FLEET = ["h%03d" % number for number in range(1, 201)]
 LINKS = {link.name: link for link in (
     Link("near", "loopback"),
     Link("far", "100 ms round trip", 100),
-    Link("thin", "20 ms round trip, 100 Mbit/s", 20, 100_000_000))}
-FLEET = ["h%03d" % number for number in range(1, HOSTS + 1)]
+    Link("thin", "20 ms round trip, 100 Mbit/s", 20, 100_000_000),
+    Link("three", "3 hosts at once, loopback", fleet=3),
+    Link("ten", "10 hosts at once, loopback", fleet=10),
+    Link("fifty", "50 hosts at once, loopback", fleet=50),
+    Link("all", "200 hosts at once, loopback", fleet=200))}
 
 
 class Place:
@@ -52,7 +58,7 @@ class Place:
             if link.round_trip_ms:
                 self._ports[link.name] = self._proxy(link)
         self.config = self.folder / "ssh_config"
-        self.config.write_text("".join(self._host(name, [name]) for name in LINKS) + self._host("near", FLEET))
+        self.config.write_text("".join(self._host(name, [name]) for name in self._ports) + self._host("near", FLEET))
         (self.folder / "known_hosts").write_text(
             "".join(self.server.known_hosts_line(port) for port in self._ports.values()))
 
@@ -74,26 +80,29 @@ class Place:
                 "PORTER_SITE_CONFIG": str(self.folder / "no-site.ini"), "TMPDIR": str(self.folder)}
 
     def ssh(self, *options):
-        """The words of an ssh that knows the links; StrictHostKeyChecking stays as it is."""
+        """The words of an ssh that knows the links."""
         return ["ssh", "-F", str(self.config), *options]
 
     def home(self, name):
         """A home folder in which porter-admin finds the links."""
         home = self.folder / "homes" / name
-        if not home.exists():
-            (home / ".ssh").mkdir(parents=True, mode=0o700)
-            shutil.copy(self.config, home / ".ssh" / "config")
+        (home / ".ssh").mkdir(parents=True, mode=0o700)
+        shutil.copy(self.config, home / ".ssh" / "config")
         return home
 
-    def master(self, link, *options):
+    def master(self, host, *options):
         """The path of a warm connection's socket; further calls give the same one."""
-        socket = self.folder / ("master-" + link)
+        socket = self.folder / ("master-" + host)
         if not socket.exists():
-            process = subprocess.Popen(self.ssh("-N", "-M", "-S", str(socket), *options, link), stdin=subprocess.PIPE,
-                                       env=self.environment())
+            process = subprocess.Popen(self.ssh("-N", "-M", "-S", str(socket), *options, host), stdin=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, env=self.environment())
             self._helpers.append(process)
             porter.wait_until(socket.exists, 20, "a warm connection")
         return socket
+
+    def logins(self):
+        """How many have logged in so far, as the server says."""
+        return (self.server.folder / "log").read_bytes().count(b"Accepted publickey")
 
     def close(self):
         for process in self._helpers:
@@ -102,5 +111,11 @@ class Place:
             process.wait()
         if self.server:
             self.server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.targets, ignore_errors=True)
+        for pid, _ in porter.processes_with(self.mark):  # connections that a contestant keeps for later
+            porter.kill(pid)
+        remove(self.folder)
+        remove(self.targets)
+
+
+def remove(folder):
+    subprocess.run(["rm", "-rf", "--", str(folder)], check=True)

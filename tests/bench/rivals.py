@@ -1,142 +1,162 @@
-"""Who is compared: porter-admin, twice, and what people use instead. A contestant knows its command, where its target
-lies, and how to forget a target."""
+"""What porter-admin is compared with: what people use, as they use it and as somebody would who knows it well."""
 
 import shutil
-import subprocess
 
 import judge
-import porter
+import place as places
+from contestant import Contestant
+from porter_rival import Porter, PorterRun
 
 CURVE = "KexAlgorithms=curve25519-sha256"
-# Releases that stay; the deploys before a steady state are enough that older ones had to go.
-KEEP, WARM_UPS = 1, 4
-
-
-class Contestant:
-    """`updates`: whether a second run sends only what changed; without, it takes part in first copies only."""
-
-    updates, keeps = True, judge.FULL
-
-    def __init__(self, place):
-        self.place = place
-
-    def folder(self, tree):
-        return self.place.targets / self.name.replace(" ", "-") / tree.name
-
-    def landing(self, tree):
-        return self.folder(tree)
-
-    def wipe(self, tree):
-        shutil.rmtree(self.folder(tree), ignore_errors=True)
-        self.folder(tree).mkdir(parents=True)
-
-    def environment(self):
-        return self.place.environment()
-
-    def directory(self):
-        return self.place.folder
-
-    def prepare(self, link):
-        """What lasts from run to run, such as a connection that is kept open."""
-
-
-class Porter(Contestant):
-    """One project a contestant, so that no cache of one serves the other."""
-
-    steady = WARM_UPS
-
-    def __init__(self, place, name, durability, trees, hosts):
-        super().__init__(place)
-        self.name, self.durability = name, durability
-        self.home = place.home(name.replace(" ", "-"))
-        self._project = self.home / "project"
-        self._project.mkdir()
-        (self._project / "project.ini").write_text("[project]\nname = bench\ndepends = %s\n\n[hosts]\n%s" % (
-            ", ".join(tree.name for tree in trees), "".join("%s = %s\n" % (host, host) for host in hosts)))
-        for tree in trees:
-            self._module(tree)
-
-    def _module(self, tree, more=""):
-        (self._project / tree.name).mkdir()
-        (self._project / tree.name / (tree.name + ".ini")).write_text(
-            "[module]\npath = %s\nlayout = releases\ndurability = %s\nkeep_releases = %d\n%s[scm]\nurl = file://%s\n" % (
-                self.folder(tree), self.durability, KEEP, more, tree.folder))
-
-    def landing(self, tree):
-        return self.folder(tree) / "current"
-
-    def wipe(self, tree):
-        """The operator's caches go as well: a first copy reads and hashes everything. The agent stays there."""
-        super().wipe(tree)
-        for cache in (".cache", ".local"):
-            shutil.rmtree(self.home / cache, ignore_errors=True)
-
-    def environment(self):
-        return self.place.environment(self.home)
-
-    def directory(self):
-        return self._project
-
-    def commands(self, tree, link):
-        return [[porter.ADMIN, "deploy", tree.name, "--host", link.name, "--quiet", "--yes"]]
 
 
 class Rsync(Contestant):
-    def __init__(self, place, name, *ssh_options):
+    def __init__(self, place, name, ssh_options=(), options=()):
         super().__init__(place)
-        self.name, self._ssh_options = name, ssh_options
+        self.name, self._ssh_options, self._options = name, ssh_options, list(options)
 
-    def shell(self, link):
+    def shell(self, host):
         return " ".join(self.place.ssh(*self._ssh_options))
 
     def options(self, link):
-        return []
+        return self._options
 
-    def commands(self, tree, link):
-        return [["rsync", "-a", "--delete", *self.options(link), "-e", self.shell(link), "%s/" % tree.folder,
-                 "%s:%s/" % (link.name, self.landing(tree))]]
+    def jobs(self, tree, link):
+        return [[["rsync", "-a", "--delete", *self.options(link), "-e", self.shell(host), "%s/" % tree.folder,
+                  "%s:%s/" % (host, self.landing(tree, folder))]] for host, folder in link.targets]
 
 
 class StrongRsync(Rsync):
     """rsync by somebody who knows it: no recursion in steps, a warm connection, and compression for thin links."""
 
     def prepare(self, link):
-        self.place.master(link.name, "-o", CURVE)
+        for host in link.hosts:
+            self.place.master(host, "-o", CURVE)
 
-    def shell(self, link):
-        return " ".join(self.place.ssh("-S", str(self.place.master(link.name))))
+    def shell(self, host):
+        return " ".join(self.place.ssh("-S", str(self.place.master(host))))
 
     def options(self, link):
         return ["--no-inc-recursive"] + (["-z", "--zc=zstd"] if link.bits else [])
 
 
-class RsyncZ(Rsync):
+class _LinkDest:
+    """Each run makes a folder of its own, with hard links to what the one before has; the one before that goes first,
+    and that is not timed."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self._newest = 0
+
+    def wipe(self, tree, link):
+        super().wipe(tree, link)
+        self._newest = 0
+
+    def landing(self, tree, folder):
+        return self.folder(tree, folder) / str(self._newest)
+
     def options(self, link):
-        return ["-z"]
+        before = ["--link-dest=../%d" % (self._newest - 1)] if self._newest > 1 else []
+        return super().options(link) + before
+
+    def jobs(self, tree, link):
+        self._newest += 1
+        for _, folder in link.targets:
+            places.remove(self.folder(tree, folder) / str(self._newest - 2))
+        return super().jobs(tree, link)
+
+
+class LinkDest(_LinkDest, Rsync):
+    pass
+
+
+class StrongLinkDest(_LinkDest, StrongRsync):
+    pass
 
 
 class Scp(Contestant):
-    updates, keeps, name = False, judge.CONTENT, "scp -r"
+    """Keeps neither times nor links."""
 
-    def landing(self, tree):
-        return self.folder(tree) / tree.folder.name
+    keeps, name = judge.CONTENT, "scp -r"
 
-    def commands(self, tree, link):
-        return [["scp", "-F", str(self.place.config), "-q", "-r", str(tree.folder),
-                 "%s:%s/" % (link.name, self.folder(tree))]]
+    def landing(self, tree, folder):
+        return self.folder(tree, folder) / tree.folder.name
+
+    def jobs(self, tree, link):
+        return [[["scp", "-F", str(self.place.config), "-q", "-r", str(tree.folder),
+                  "%s:%s/" % (host, self.folder(tree, folder))]] for host, folder in link.targets]
 
 
 class Tar(Contestant):
     """tar through ssh, in the format that keeps times as exact as they are."""
 
-    updates, name = False, "tar over ssh"
+    name = "tar over ssh"
 
-    def commands(self, tree, link):
-        return [["tar", "-C", str(tree.folder), "--format=posix", "-cf", "-", "."],
-                self.place.ssh(link.name, "tar", "-C", str(self.landing(tree)), "-xpf", "-")]
+    def jobs(self, tree, link):
+        return [[["tar", "-C", str(tree.folder), "--format=posix", "-cf", "-", "."],
+                 self.place.ssh(host, "tar", "-C", str(self.landing(tree, folder)), "-xpf", "-")]
+                for host, folder in link.targets]
 
 
-def everybody(place, trees, hosts):
-    return [Porter(place, "porter", "full", trees, hosts), Porter(place, "porter none", "none", trees, hosts),
-            Rsync(place, "rsync"), Rsync(place, "rsync curve", "-o", CURVE), StrongRsync(place, "rsync strong"),
-            RsyncZ(place, "rsync z"), Scp(place), Tar(place)]
+class Ansible(Contestant):
+    """With pipelining and 50 forks; connections stay for a minute, as is its default."""
+
+    program = "ansible-playbook"
+    CONFIG = "[defaults]\nforks = 50\n[ssh_connection]\npipelining = True\nssh_args = -F %s %s\n"
+    KEPT = "-C -o ControlMaster=auto -o ControlPersist=60s"
+
+    def __init__(self, place):
+        super().__init__(place)
+        self._directory = place.folder / self.name.replace(" ", "-")
+        self._directory.mkdir()
+        (self._directory / "ansible.cfg").write_text(self.CONFIG % (place.config, self.KEPT))
+
+    def environment(self):
+        return dict(super().environment(), ANSIBLE_CONFIG=str(self._directory / "ansible.cfg"), LC_ALL="C.UTF-8")
+
+    def inventory(self, tree, link):
+        path = self._directory / "hosts"
+        path.write_text("".join("%s ansible_python_interpreter=/usr/bin/python3 dest=%s\n" % (
+            host, self.folder(tree, folder) if tree else "") for host, folder in link.targets))
+        return str(path)
+
+
+class AnsibleSynchronize(Ansible):
+    name = "ansible synchronize"
+    PLAY = ("- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.posix.synchronize:\n        src: %s/\n"
+            "        dest: '{{ dest }}/'\n        delete: true\n        use_ssh_args: true\n")
+
+    def jobs(self, tree, link):
+        play = self._directory / ("%s.yml" % tree.name)
+        play.write_text(self.PLAY % tree.folder)
+        return [[[self.program, "-i", self.inventory(tree, link), str(play)]]]
+
+
+class AnsibleCommand(Ansible):
+    name, program = "ansible command", "ansible"
+
+    def jobs(self, tree, link):
+        return [[[self.program, "-i", self.inventory(tree, link), "all", "-m", "command", "-a", "true"]]]
+
+
+class SshAtOnce(Contestant):
+    name = "ssh at once"
+
+    def jobs(self, tree, link):
+        return [[self.place.ssh("-o", CURVE, host, "true")] for host in link.hosts]
+
+
+def everybody(place, trees):
+    """All contestants by name, and those that are missing here with the reason."""
+    found = [Porter(place, "porter", "full", trees), Porter(place, "porter none", "none", trees),
+             PorterRun(place, "porter run", "full", trees),
+             Rsync(place, "rsync"), Rsync(place, "rsync curve", ("-o", CURVE)), StrongRsync(place, "rsync strong"),
+             Rsync(place, "rsync z", (), ("-z",)), LinkDest(place, "link-dest"),
+             StrongLinkDest(place, "link-dest strong"), Scp(place), Tar(place), SshAtOnce(place)]
+    missing = {}
+    for kind in (AnsibleSynchronize, AnsibleCommand):
+        if shutil.which(kind.program):
+            found.append(kind(place))
+        else:
+            missing[kind.name] = "%s is not installed" % kind.program
+    return {each.name: each for each in found}, missing

@@ -1,60 +1,108 @@
-"""The results: a value that is written as JSON, and a Markdown table made from it."""
+"""The results as a page of Markdown."""
 
-import json
+from results import OPERATOR, operator
 
-from measure import median
-
-COLUMNS = ["porter", "porter none", "rsync", "rsync curve", "rsync strong", "rsync z", "scp -r", "tar over ssh"]
-
-
-def result(bench, rows, trees, wanted):
-    return {"seed": wanted.seed, "faults": bench.faults, "trees": {tree.name: tree.facts() for tree in trees},
-            "rows": [row_values(row, bench.runs.get(row.name, {})) for row in rows]}
-
-
-def row_values(row, runs):
-    medians = {name: round(median([run.seconds for run in each]), 4) for name, each in runs.items()}
-    ratios = {name: round(medians["porter"] / value, 3) for name, value in medians.items()
-              if "porter" in medians and name.startswith("rsync")}
-    return {"row": row.name, "title": row.title, "link": row.link, "tree": row.tree, "must": row.must, "aim": row.aim,
-            "baseline": row.baseline, "medians": medians, "ratios": ratios, "verdict": verdict(row, runs, ratios),
-            "runs": {name: [run.values() for run in each] for name, each in runs.items()}}
+COLUMNS = """- **porter**: median wall time in seconds of `porter-admin deploy`, `layout = releases`, `durability = full`:
+  success is said when files, switch and record are on disk. All ratios are of this column.
+- **porter none**: the same with `durability = none`, which leaves writing back to the system, as rsync and the others do.
+- **baseline**: what the bar names: `rsync -a --delete` over ssh as people type it, unless the cell says another.
+- **strong**: rsync by somebody who knows it: `--no-inc-recursive` over a connection that is open already
+  (ControlMaster, curve25519), and `-z --zc=zstd` where bandwidth is limited. porter-admin connects anew each time.
+- **n**: how often each was measured. All take turns in one run, in an order that the seed shuffles.
+- **must**, **aim**: the bar, for the ratio of porter to the baseline; **verdict** holds it against that.
+- After every run rsync (by checksum) and find compare the target with the source: content, modes, times, links. WRONG
+  is a target that differs, or a run that failed; its time counts for nothing.
+- Before a first copy the targets are empty, porter-admin's caches on the operator's side as well; its agent is there
+  already. Before every run `sync` has ended. Steady state: so many deploys came before that an old release went.
+- A link with a round trip is a proxy on this machine. It models delay, rate and one bandwidth-delay product of queue;
+  it has no handshake round trip for TCP, no slow start and no loss, which would cost all contestants more."""
 
 
-def verdict(row, runs, ratios):
-    if any(run.fault for each in runs.values() for run in each):
-        return "WRONG"
-    ratio = ratios.get(row.baseline)
-    if ratio is None:
-        return "not measured"
-    if row.must is None:
-        return "shown"
-    return "aim met" if ratio <= row.aim else "must met" if ratio <= row.must else "MISSED"
+def page(found):
+    parts = ["# Benchmark", facts(found), times(found), memory(found), everybody(found), micro(found), remarks(found),
+             "## Columns\n\n" + COLUMNS]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(head, rows):
+    lines = ["| %s |" % " | ".join(head), "|%s" % ("---|" * len(head))]
+    return "\n".join(lines + ["| %s |" % " | ".join(map(str, row)) for row in rows])
+
+
+def facts(found):
+    lines = ["%s: %s" % item for item in found["facts"].items()] + ["seed: %d" % found["seed"]]
+    trees = [(name, each["files"], each["folders"], each["links"], "%.1f" % (each["bytes"] / 1e6))
+             for name, each in found["trees"].items()]
+    return "\n".join("- " + line for line in lines) + "\n\n" + table(["tree", "files", "folders", "links", "MB"], trees)
 
 
 def number(value, form="%.3f"):
     return "–" if value is None else form % value
 
 
-def text(found):
-    names = [name for name in COLUMNS if any(name in row["runs"] for row in found["rows"])]
-    lines = ["| row | n | %s | ratio | to strong | must | aim | verdict |" % " | ".join(names),
-             "|%s" % ("---|" * (len(names) + 7))]
+def cell(row, name, usual=None):
+    """A median; who it is, when it is not the column's own; and whether it counts."""
+    value = number(row["medians"].get(name))
+    return value + (" (%s)" % name if usual not in (None, name) else "") + (" WRONG" if name in row["wrong"] else "")
+
+
+def label(row):
+    return "%s%s, %s" % (row["title"], ", " + row["tree"] if row["tree"] else "", row["link"])
+
+
+def count(row):
+    numbers = {len(runs) for runs in row["runs"].values()} or {0}
+    return "–".join(map(str, sorted({min(numbers), max(numbers)})))
+
+
+def times(found):
+    rows = [row for row in found["rows"] if row["section"] == "time"]
+    lines = [[label(row), "`%s`" % row["row"], count(row), cell(row, row["us"], "porter"), cell(row, "porter none"),
+              cell(row, row["baseline"], "rsync"), cell(row, row["strong"], "rsync strong"),
+              number(row["ratios"].get("baseline"), "%.2f"), number(row["ratios"].get("strong"), "%.2f"),
+              number(row["must"], "%.2f"), number(row["aim"], "%.2f"), row["verdict"]] for row in rows]
+    return rows and "## Times\n\n" + table(
+        ["case", "row", "n", "porter", "porter none", "baseline", "strong", "ratio", "to strong", "must", "aim", "verdict"],
+        lines)
+
+
+def memory(found):
+    """Peaks in MiB."""
+    lines = []
     for row in found["rows"]:
-        n = min([len(runs) for runs in row["runs"].values()] or [0])
-        cells = [cell(row, name) for name in names]
-        ratios = [number(row["ratios"].get(name), "%.2f") for name in (row["baseline"], "rsync strong")]
-        bar = [number(row["must"], "%.2f"), number(row["aim"], "%.2f")]
-        lines.append("| %s |" % " | ".join([row["row"], str(n)] + cells + ratios + bar + [row["verdict"]]))
-    return "\n".join(lines)
+        if row["section"] != "memory":
+            continue
+        for name, peaks in row["peaks"].items():
+            far = [peaks[role]["largest"] for role in peaks if role not in OPERATOR]
+            ours = name == row["us"]
+            lines.append([label(row), "`%s`" % row["row"], name, operator(peaks, "largest"), round(operator(peaks, "sum"), 1),
+                          max(far or [0]), bounds(row["must"]) if ours else "", bounds(row["aim"]) if ours else "",
+                          row["verdict"] if ours else ""])
+    return lines and "## Peak memory, MiB\n\n" + table(
+        ["case", "row", "who", "operator's largest process", "operator's side together", "target's largest process",
+         "must", "aim", "verdict"], lines)
 
 
-def cell(row, name):
-    wrong = any(run["fault"] for run in row["runs"].get(name, []))
-    return number(row["medians"].get(name)) + (" WRONG" if wrong else "")
+def bounds(values):
+    return " / ".join(map(str, values))
 
 
-def write(folder, found):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
-    (folder / "bench.md").write_text(text(found) + "\n")
+def everybody(found):
+    """All medians; the columns are those who took part in anything."""
+    rows = [row for row in found["rows"] if row["section"] == "time" and row["runs"]]
+    names = list(dict.fromkeys(name for row in rows for name in sorted(row["medians"])))
+    lines = [["`%s`" % row["row"]] + [cell(row, name) for name in names] for row in rows]
+    return rows and "## Everybody, seconds\n\n" + table(["row"] + names, lines)
+
+
+def micro(found):
+    return found["micro"] and "## Parts\n\n" + table(
+        ["part", "time", "rate"], [(each["name"], each["time"], each["rate"]) for each in found["micro"]])
+
+
+def remarks(found):
+    lines = ["- FAULT: %(where)s: %(what)s" % each for each in found["faults"]]
+    lines += ["- SKIPPED: %(what)s: %(why)s" % each for each in found["skipped"]]
+    lines += ["- `%s`: %s" % (row["row"], note) for row in found["rows"] for note in row["notes"]]
+    head = "## Remarks: %d faults, %d skipped" % (len(found["faults"]), len(found["skipped"]))
+    return "\n\n".join(filter(None, [head, "\n".join(lines)]))
