@@ -92,6 +92,8 @@ class Bench:
             self._fault("%s, %s" % (row.name, contestant.name), fault)
 
     def _fault(self, where, what):
+        for folder, name in self.place.names_of_folders().items():
+            what = what.replace(folder, name)
         if what not in (each["what"] for each in self.faults):
             self.say("FAULT: %s: %s" % (where, what))
         self.faults.append({"where": where, "what": what})

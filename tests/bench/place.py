@@ -104,6 +104,10 @@ class Place:
         """How many have logged in so far, as the server says."""
         return (self.server.folder / "log").read_bytes().count(b"Accepted publickey")
 
+    def names_of_folders(self):
+        """What stands for this machine's folders in what is told."""
+        return {str(self.targets): "TARGETS", str(self.folder): "FOLDER"}
+
     def close(self):
         for process in self._helpers:
             process.stdin.close()

@@ -101,7 +101,9 @@ def micro(found):
 
 
 def remarks(found):
-    lines = ["- FAULT: %(where)s: %(what)s" % each for each in found["faults"]]
+    """The first fault of each contestant in each row; all are in the raw numbers."""
+    first = {each["where"]: each for each in reversed(found["faults"])}
+    lines = ["- FAULT: %(where)s: %(what)s" % first[where] for where in reversed(first)]
     lines += ["- SKIPPED: %(what)s: %(why)s" % each for each in found["skipped"]]
     lines += ["- `%s`: %s" % (row["row"], note) for row in found["rows"] for note in row["notes"]]
     head = "## Remarks: %d faults, %d skipped" % (len(found["faults"]), len(found["skipped"]))

@@ -73,22 +73,20 @@ def tiny_files(folder, rng, count=100_000, folders=1_000):
 
 
 def small_headers(folder, rng):
-    headers(folder, rng, 500)
-
-
-MAKERS = {"T1": node_modules, "T2": headers, "T3": large_file, "T4": tiny_files, "T5": small_headers}
-DESCRIPTIONS = {"T1": "a real node_modules", "T2": "C and C++ headers", "T3": "one large archive",
-                "T4": "tiny files of 20 to 1,000 bytes", "T5": "few headers, for many hosts",
-                "tiny": "some tiny files, to test the benchmark itself"}
+    headers(folder, rng, 300)
 
 
 def tiny(folder, rng):
-    tiny_files(folder, rng, 300, 12)
+    tiny_files(folder, rng, 60, 4)
     (folder / "empty").mkdir()
-    (folder / "link").symlink_to("part00/group001")
+    (folder / "program").write_bytes(rng.randbytes(100_000))
+    (folder / "program").chmod(0o755)
 
 
-MAKERS["tiny"] = tiny
+MAKERS = {"T1": node_modules, "T2": headers, "T3": large_file, "T4": tiny_files, "T5": small_headers, "tiny": tiny}
+DESCRIPTIONS = {"T1": "a real node_modules", "T2": "C and C++ headers", "T3": "one large archive",
+                "T4": "tiny files of 20 to 1,000 bytes", "T5": "few headers, for many hosts",
+                "tiny": "some tiny files, to test the benchmark itself"}
 
 
 def drop_left_out(folder):
@@ -122,20 +120,15 @@ class Tree:
 
     def __init__(self, name, folder):
         self.name, self.folder, self.version = name, folder, 0
-        self.files, self.folders, self.links, self.bytes = [], 0, 0, 0
-        for where, folders, files in os.walk(folder):
-            self.folders += len(folders)
-            for file in files:
-                path = os.path.join(where, file)
-                if os.path.islink(path):
-                    self.links += 1
-                else:
-                    self.files.append(path)
-                    self.bytes += os.path.getsize(path)
-        self.files.sort()
+        paths = sorted(os.path.join(where, name) for where, folders, files in os.walk(folder)
+                       for name in folders + files)
+        self.links = [path for path in paths if os.path.islink(path)]
+        self.files = [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
+        self.folders = [path for path in paths if os.path.isdir(path) and not os.path.islink(path)]
 
     def facts(self):
-        return {"files": len(self.files), "folders": self.folders, "links": self.links, "bytes": self.bytes}
+        return {"files": len(self.files), "folders": len(self.folders), "links": len(self.links),
+                "bytes": sum(map(os.path.getsize, self.files))}
 
     def change(self, how, rng):
         CHANGES[how](self, rng)
