@@ -103,7 +103,7 @@ def run(wanted, chosen_rows):
         measure(bench, *rivals.everybody(place, all_trees), chosen_rows, wanted)
     finally:
         place.close()
-    parts = micro.measure(bench) if micro.wanted(wanted.rows) else []
+    parts = micro.measure(bench) if micro.wanted(wanted.rows) and not wanted.smoke else []
     return results.all_results(bench, chosen_rows, all_trees, machine, parts)
 
 

@@ -3,7 +3,7 @@
 import math
 from xml.sax.saxutils import escape
 
-from results import WRONG
+from results import ORDER, WRONG
 
 STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #222 } .small { font-size: 10px; fill: #666 } .head { font-weight: bold }
@@ -14,7 +14,8 @@ text { font: 12px system-ui, sans-serif; fill: #222 } .small { font-size: 10px; 
 text { fill: #ddd } .small { fill: #999 } .axis { stroke: #666 } .grid { stroke: #3a3a3a } .bound { stroke: #eee } }
 </style>"""
 WIDTH, LEFT, RIGHT, LINE, TOP = 900, 330, 40, 22, 46
-COLOURS = ["#c8442f", "#e09a3a", "#3b75c4", "#7aa6dc", "#2a8f4f", "#8a5fb0", "#888888", "#b08968", "#4fa8a8"]
+COLOURS = dict(zip(ORDER, ("#c8442f", "#e8917f", "#c8442f", "#1f5fae", "#7fa8dc", "#2a8f4f", "#7cc496", "#8a5fb0",
+                           "#bfa3d8", "#999999", "#666666", "#b08968", "#b08968", "#e0a53a")))
 CLASSES = {"aim met": "aim", "must met": "must", "MISSED": "missed", WRONG: "missed"}
 
 
@@ -87,7 +88,7 @@ def seconds(found):
     rows = [row for row in found["rows"] if row.get("medians")]
     if not rows:
         return None
-    names = list(dict.fromkeys(name for row in rows for name in row["medians"]))
+    names = [name for name in ORDER if any(name in row["medians"] for row in rows)]
     values = [run["seconds"] for row in rows for runs in row["runs"].values() for run in runs]
     low, high = max(0.001, min(values)) / 1.2, max(values) * 1.2
     picture = Picture("Wall time, seconds (dots: medians; lines: quickest to slowest)", len(rows),
@@ -98,7 +99,7 @@ def seconds(found):
     for number, row in enumerate(rows):
         picture.text(LEFT - 8, TOP + number * LINE + 12, label(row), anchor="end")
         for name in row["medians"]:
-            dot(picture, TOP + number * LINE + 8, row, name, COLOURS[names.index(name) % len(COLOURS)])
+            dot(picture, TOP + number * LINE + 8, row, name, COLOURS[name])
     legend(picture, names, TOP + len(rows) * LINE + 38)
     return picture.svg()
 
@@ -114,5 +115,5 @@ def dot(picture, y, row, name, colour):
 def legend(picture, names, y):
     for number, name in enumerate(names):
         x, line = 30 + 210 * (number % 4), y + 20 * (number // 4)
-        picture.add('<circle cx="%d" cy="%d" r="4" fill="%s"/>', x, line - 4, COLOURS[number % len(COLOURS)])
+        picture.add('<circle cx="%d" cy="%d" r="4" fill="%s"/>', x, line - 4, COLOURS[name])
         picture.text(x + 10, line, name)

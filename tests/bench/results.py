@@ -43,6 +43,9 @@ def peaks(runs):
     return found
 
 
+# Contestants in the order of columns and colours.
+ORDER = ("porter", "porter none", "porter run", "rsync", "rsync curve", "rsync strong", "rsync z", "link-dest",
+         "link-dest strong", "scp -r", "tar over ssh", "ansible synchronize", "ansible command", "ssh at once")
 OPERATOR = ("supervisor", "worker", "client")
 
 
@@ -62,10 +65,10 @@ def memory_found(found, bounds):
 def verdict(values, found):
     if values["wrong"]:
         return WRONG
+    if values["must"] is None:
+        return SHOWN if values["runs"] else NONE
     if not values["runs"] or None in found:
         return NONE
-    if values["must"] is None:
-        return SHOWN
     must, aim = (bound if isinstance(bound, tuple) else (bound,) for bound in (values["must"], values["aim"]))
     if all(value <= bound for value, bound in zip(found, aim)):
         return AIM

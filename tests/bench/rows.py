@@ -208,5 +208,5 @@ def smoke_rows():
         First("tiny", must=9, aim=9, rounds=1), Second("tiny", rounds=1), Nothing("tiny", must=9, aim=9, rounds=1),
         Changed("tiny", "percent", PERCENT, must=9, aim=9, rounds=1), Nothing("tiny", "far", must=9, aim=9, rounds=1),
         NewRelease("tiny", must=9, aim=9, rounds=1), First("tiny", "three", must=9, aim=9, rounds=1),
-        Command(None, "three", must=9, aim=9, rounds=1), Memory("tiny", must=(99, 99), aim=(99, 99), rounds=1),
+        Command(None, "three", rounds=1), Memory("tiny", must=(99, 99), aim=(99, 99), rounds=1),
     ]

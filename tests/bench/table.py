@@ -1,6 +1,6 @@
 """The results as a page of Markdown."""
 
-from results import OPERATOR, operator
+from results import OPERATOR, ORDER, operator
 
 COLUMNS = """- **porter**: median wall time in seconds of `porter-admin deploy`, `layout = releases`, `durability = full`:
   success is said when files, switch and record are on disk. All ratios are of this column.
@@ -90,7 +90,7 @@ def bounds(values):
 def everybody(found):
     """All medians; the columns are those who took part in anything."""
     rows = [row for row in found["rows"] if row["section"] == "time" and row["runs"]]
-    names = list(dict.fromkeys(name for row in rows for name in sorted(row["medians"])))
+    names = [name for name in ORDER if any(name in row["medians"] for row in rows)]
     lines = [["`%s`" % row["row"]] + [cell(row, name) for name in names] for row in rows]
     return rows and "## Everybody, seconds\n\n" + table(["row"] + names, lines)
 
