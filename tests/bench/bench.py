@@ -9,6 +9,10 @@ from place import LINKS
 RUN_LIMIT = 300
 
 
+class OutOfTime(Exception):
+    """The whole benchmark's time is over."""
+
+
 class Bench:
     def __init__(self, place, trees, seed, deadline, say):
         self.place, self.seed, self.say = place, seed, say
@@ -68,13 +72,16 @@ class Bench:
         return Run(0.0, 0.0, fault, watch.peaks())
 
     def _run(self, contestant, row, link, how):
-        tree = self.tree(row.tree)
-        limit = min(RUN_LIMIT, max(5, self._deadline - time.monotonic()))
-        run = judged(contestant, tree, link, how(contestant, tree, link, limit))
-        key = self._key(contestant, row)
+        tree, key = self.tree(row.tree), self._key(contestant, row)
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
+        run = judged(contestant, tree, link, how(contestant, tree, link, min(RUN_LIMIT, left)))
         version, count = self._state.get(key, (None, 0))
         if run.failed:
             self._state.pop(key, None)  # begins anew
+            if self.out_of_time():
+                raise OutOfTime
         elif tree is not None and version != tree.version:
             self._state[key] = (tree.version, count + 1)
         return run

@@ -110,7 +110,8 @@ class Place:
 
     def close(self):
         for process in self._helpers:
-            process.stdin.close()
+            for end in filter(None, (process.stdin, process.stdout)):
+                end.close()
             porter.kill(process.pid)
             process.wait()
         if self.server:

@@ -1,5 +1,6 @@
 """The rows of the table: what is measured, over which link, between whom, and what the bar says about it."""
 
+from bench import OutOfTime
 from measure import generator, shuffled
 from place import LINKS
 
@@ -29,14 +30,15 @@ class Row:
             bench.measure(each, self)
 
     def run(self, bench, contestants, rounds):
-        rng = generator(bench.seed, self.name)
-        for each in contestants:
-            each.prepare(self.link)
-        self.prepare(bench, contestants)
-        for done in range(rounds):
-            if bench.out_of_time():
-                return bench.skip(self.name, "out of time after %d of %d rounds" % (done, rounds))
-            self.one_round(bench, contestants, rng)
+        rng, done = generator(bench.seed, self.name), 0
+        try:
+            for each in contestants:
+                each.prepare(self.link)
+            self.prepare(bench, contestants)
+            for done in range(rounds):
+                self.one_round(bench, contestants, rng)
+        except OutOfTime:
+            bench.skip(self.name, "out of time in round %d of %d" % (done + 1, rounds))
 
 
 class First(Row):
@@ -86,7 +88,7 @@ class Changed(Row):
         rng = generator(bench.seed, self.name + " warm-up")
         for each in ageing:
             bench.bring_up_to_date(each, self)
-        while any(bench.deploys(each, self) < each.steady for each in ageing) and not bench.out_of_time():
+        for _ in range(max([each.steady - bench.deploys(each, self) for each in ageing] or [0])):
             bench.tree(self.tree).change(self.how, rng)
             for each in ageing:
                 bench.bring_up_to_date(each, self)

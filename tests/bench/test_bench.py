@@ -179,6 +179,12 @@ class Whole(Folder):
         self.assertEqual(found["rows"][0]["verdict"], "WRONG")
         self.assertIn("differences", found["faults"][0]["what"])
 
+    def test_no_time_is_left(self):
+        code, found = self.bench("--seconds", "1", "--with", "porter")
+        self.assertEqual((code, found["faults"]), (0, []), self.said.getvalue())
+        self.assertEqual(found["rows"][-1]["verdict"], "not measured")
+        self.assertIn({"what": "memory/tiny", "why": "out of time"}, found["skipped"])
+
     def test_who_is_missing_is_said_and_counted(self):
         with mock.patch.object(rivals.shutil, "which", lambda _: None):
             code, found = self.bench("--rows", "three-true", "--with", "ansible command,ssh at once")
