@@ -14,9 +14,9 @@ TOOLS = [("rsync", ["rsync", "--version"]), ("OpenSSH", ["ssh", "-V"]), ("tar", 
          ("ansible", ["ansible", "--version"]), ("node", ["node", "--version"])]
 
 
-def all_facts(target_folder):
+def all_facts(place):
     found = {"porter-admin": said([porter.ADMIN, "--version"]), "commit": commit(), "date": time.strftime("%Y-%m-%d"),
-             "target file system": file_system(target_folder), "processor": processor(), "cores": os.cpu_count(),
+             "target file system": place.file_system(), "processor": processor(), "cores": os.cpu_count(),
              "memory": "%d GiB" % round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30),
              "kernel": re.match(r"\d+\.\d+", os.uname().release)[0], "load before": "%.2f" % os.getloadavg()[0]}
     for name, command in TOOLS:
@@ -44,7 +44,3 @@ def commit():
 def processor():
     match = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     return match[1] if match else os.uname().machine
-
-
-def file_system(folder):
-    return said(["findmnt", "-n", "-o", "FSTYPE", "-T", str(folder)]) or said(["stat", "-f", "-c", "%T", str(folder)])

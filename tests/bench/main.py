@@ -43,7 +43,9 @@ def arguments(words):
     parser.add_argument("--seed", type=int, default=1, help="of orders and changes")
     parser.add_argument("--out", help="folder for page, pictures and raw numbers; default: docs/benchmarks for a "
                         "whole form, build/bench/last for single rows")
-    parser.add_argument("--target-folder", default=str(SOURCE / "build/bench/targets"), help="where targets lie")
+    parser.add_argument("--target-folder", help="where targets lie; default: build/bench/targets")
+    parser.add_argument("--own-disk", action="store_true", help="targets lie on an ext4 of their own, with a journal and "
+                        "without discard, in an image in that folder; needs root, which is when scripts/bench asks for it")
     parser.add_argument("--trees-folder", default=str(SOURCE / "build/bench/trees"), help="where trees are kept")
     parser.add_argument("--smoke", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true", help="name the rows and end")
@@ -96,10 +98,11 @@ def run(wanted, chosen_rows):
     names = sorted({row.tree for row in chosen_rows if row.tree})
     all_trees = [trees.Tree(name, trees.make(pathlib.Path(wanted.trees_folder), name, 1, say)) for name in names]
     deadline = time.monotonic() + (wanted.seconds or (QUICK_SECONDS if wanted.quick else FULL_SECONDS))
-    place = places.Place(wanted.target_folder, str(porter.BUILD / "tests/delay_proxy"))
+    place = places.Place(wanted.target_folder or SOURCE / "build/bench/targets", wanted.own_disk,
+                         str(porter.BUILD / "tests/delay_proxy"))
     try:
         bench = Bench(place, all_trees, wanted.seed, deadline, say)
-        machine = facts.all_facts(wanted.target_folder)
+        machine = facts.all_facts(place)
         measure(bench, *rivals.everybody(place, all_trees), chosen_rows, wanted)
     finally:
         place.close()

@@ -63,6 +63,10 @@ class Started:
 
     def finish(self, limit):
         """Nothing when all went well, otherwise what was said last."""
+        with self._said:
+            return self._wait(limit)
+
+    def _wait(self, limit):
         end = time.monotonic() + limit
         try:
             codes = [process.wait(max(0, end - time.monotonic())) for process in self.processes]

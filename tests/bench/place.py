@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
+import disk
 from shared import porter
 
 
@@ -36,18 +37,27 @@ LINKS = {link.name: link for link in (
 
 
 class Place:
-    def __init__(self, target_folder, proxy):
+    """`target_folder`: where targets lie; or, with `own_disk`, where the image of a file system of their own lies."""
+
+    def __init__(self, target_folder, own_disk, proxy):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="porter-bench-"))
         self.mark = self.folder.name
-        self.targets = pathlib.Path(target_folder).resolve() / self.mark
-        self.targets.mkdir(parents=True)
         self._proxy_program, self._helpers, self._ports = proxy, [], {}
-        self.server = None
+        self.server = self._disk = self.targets = None
         try:
+            self._make_room(pathlib.Path(target_folder).resolve(), own_disk)
             self._start()
         except BaseException:
             self.close()
             raise
+
+    def _make_room(self, folder, own_disk):
+        folder.mkdir(parents=True, exist_ok=True)
+        if own_disk:
+            self._disk = disk.mount(folder, self.folder / "disk")
+        self.targets = (self._disk or folder) / ("targets" if own_disk else self.mark)
+        self._homes = (self._disk or self.folder) / "homes"
+        self.targets.mkdir()
 
     def _start(self):
         if not porter.sshd_program():
@@ -85,7 +95,7 @@ class Place:
 
     def home(self, name):
         """A home folder in which porter-admin finds the links."""
-        home = self.folder / "homes" / name
+        home = self._homes / name
         (home / ".ssh").mkdir(parents=True, mode=0o700)
         shutil.copy(self.config, home / ".ssh" / "config")
         return home
@@ -104,9 +114,15 @@ class Place:
         """How many have logged in so far, as the server says."""
         return (self.server.folder / "log").read_bytes().count(b"Accepted publickey")
 
+    def file_system(self):
+        """In words, for the page."""
+        kind = subprocess.run(["stat", "-f", "-c", "%T", str(self.targets)], stdout=subprocess.PIPE,
+                              check=True).stdout.decode().strip()
+        return "ext4 of its own, with a journal and without discard, in an image" if self._disk else kind
+
     def names_of_folders(self):
         """What stands for this machine's folders in what is told."""
-        return {str(self.targets): "TARGETS", str(self.folder): "FOLDER"}
+        return {str(self.targets): "TARGETS", str(self._homes): "HOMES", str(self.folder): "FOLDER"}
 
     def close(self):
         for process in self._helpers:
@@ -118,8 +134,11 @@ class Place:
             self.server.stop()
         for pid, _ in porter.processes_with(self.mark):  # connections that a contestant keeps for later
             porter.kill(pid)
+        if self._disk:
+            disk.unmount(self._disk)
+        elif self.targets:
+            remove(self.targets)
         remove(self.folder)
-        remove(self.targets)
 
 
 def remove(folder):

@@ -17,6 +17,7 @@ import unittest
 import xml.etree.ElementTree
 from unittest import mock
 
+import disk
 import judge
 import main as bench_main
 import rivals
@@ -184,6 +185,18 @@ class Whole(Folder):
         self.assertEqual((code, found["faults"]), (0, []), self.said.getvalue())
         self.assertEqual(found["rows"][-1]["verdict"], "not measured")
         self.assertIn({"what": "memory/tiny", "why": "out of time"}, found["skipped"])
+
+    def test_a_disk_of_its_own_comes_and_goes(self):
+        (self.folder / "targets").mkdir()
+        try:
+            disk.unmount(disk.mount(self.folder / "targets", self.folder / "disk"))
+        except (OSError, subprocess.CalledProcessError) as problem:
+            porter.need(False, "no file system can be mounted here: %s" % problem)
+        code, found = self.bench("--own-disk", "--rows", "nothing", "--with", "rsync")
+        self.assertEqual((code, found["faults"]), (0, []), self.said.getvalue())
+        self.assertIn("with a journal", found["facts"]["target file system"])
+        self.assertEqual(os.listdir(self.folder / "targets"), [])
+        self.assertNotIn(str(self.folder), pathlib.Path("/proc/mounts").read_text())
 
     def test_who_is_missing_is_said_and_counted(self):
         with mock.patch.object(rivals.shutil, "which", lambda _: None):
