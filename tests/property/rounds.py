@@ -113,7 +113,7 @@ class Series(porter.Case):
         self.edit(place)
         if place and self.rng.random() < 0.15:
             self.deploy_unreadable()
-        while self.rng.random() < 0.2:
+        while self.rng.random() < 0.15:
             self.deploy_killed()
         self.deploy_and_judge(place)
         self.counts["rounds"] += 1
@@ -218,7 +218,7 @@ class Series(porter.Case):
 
     def deploy_killed(self):
         """Enough to send, and a kill in the middle of it; then perhaps more edits."""
-        self.tree.add_many(self.rng.choice([100, 250]))
+        self.tree.add_many(self.rng.choice([60, 150]))
         victims, wanted = self.rng.choice(sorted(kills.VICTIMS)), self.rng.choice([0, 1, 5, 20, 60, 100])
         source, before = self.snapshot(self.source), self.live_id()
         stages = kills.Stages(self.site())

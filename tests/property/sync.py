@@ -7,7 +7,7 @@ trees, random edits; first copies, increments, recycled releases, sends that wer
     sync.py --seed N       round N again, with the rounds of its series before it, which made what it found
     sync.py --with hardlinks,sparse,xattrs     has these kept as well
 
-Who runs it as root has every other pair of series run as nobody, whom modes of files mean something to.
+When root runs it, half of the series are run as nobody, to whom the modes of files and folders mean something.
 """
 
 import argparse
