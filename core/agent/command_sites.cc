@@ -159,7 +159,9 @@ protocol::SealHeader Sites::seal(const protocol::SealStage& ask) {
   if (at.stage->id() != ask.header.release_id)
     throw Error(Code::refused, fmt::format("{}: the stage is release {}, not {}", ask.site, at.stage->id(),
                                            ask.header.release_id));
-  const sync::SealHeader sealed = at.stage->seal(from_wire(ask.header, at.site.layout()));
+  const bool untouched = ask.touched == protocol::Touched::no;
+  const sync::SealHeader sealed =
+      at.stage->seal(from_wire(ask.header, at.site.layout()), untouched ? Touched::no : Touched::maybe);
   at.stage.reset();
   return to_wire(sealed);
 }

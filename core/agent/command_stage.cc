@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "core/agent/space.h"
 #include "core/base/error.h"
@@ -19,6 +18,8 @@ using protocol::FileNumber;
 
 constexpr std::size_t kSignaturePiece = 128U << 10U;
 constexpr std::uint64_t kBasisLimit = std::uint64_t{1} << 50U;
+constexpr std::size_t kPiecesWaiting = 8;  // batches of content, each some 256 KiB
+constexpr std::size_t kClonesInPiece = 256;
 
 std::uint64_t size_of(int fd, const std::string& path) {
   struct stat info {};
@@ -102,6 +103,7 @@ StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBe
 
 StageCommand::~StageCommand() {
   stop_.cancel();
+  crew_.reset();
   if (signatures_.joinable()) signatures_.join();
   incoming_.reset();
   if (complete_ || !at_.stage) return;
@@ -137,68 +139,89 @@ void StageCommand::number_files() {
   for (std::uint32_t folder = 0; folder < wanted.folders.size(); ++folder) {
     const sync::Folder& here = wanted.folders[folder];
     for (std::uint32_t i = 0; i < here.entries.size(); ++i) {
-      if (here.entries[i].kind != sync::Kind::file) continue;
-      refs_.push_back({folder, i});
-      paths_.push_back(sync::join_path(here.path, here.entries[i].name));
+      if (here.entries[i].kind == sync::Kind::file) refs_.push_back({folder, i});
     }
   }
-  fates_.assign(refs_.size(), Fate::local);
+  origins_.assign(refs_.size(), Origin::local);
 }
 
 const sync::Entry& StageCommand::entry(FileNumber number) const {
   return at_.stage->wanted().folders[refs_[number].folder].entries[refs_[number].entry];
 }
 
-const std::string& StageCommand::path(FileNumber number) const {
-  return paths_[number];
+std::string StageCommand::path(FileNumber number) const {
+  return sync::join_path(at_.stage->wanted().folders[refs_[number].folder].path, entry(number).name);
 }
 
 void StageCommand::files_to_come(protocol::FilesToCome more) {
-  const auto mark = [&](const std::vector<FileNumber>& numbers, Fate fate) {
+  const auto mark = [&](const std::vector<FileNumber>& numbers, Origin origin) {
     for (const FileNumber number : numbers) {
-      if (number >= fates_.size() || fates_[number] != Fate::local)
+      if (number >= origins_.size() || origins_[number] != Origin::local)
         throw Error(Code::protocol,
-                    fmt::format("file number {} announced, there are {}", number, fates_.size()));
-      fates_[number] = fate;
+                    fmt::format("file number {} announced, there are {}", number, origins_.size()));
+      origins_[number] = origin;
     }
   };
-  mark(more.whole, Fate::whole);
-  mark(more.delta, Fate::delta);
+  mark(more.whole, Origin::whole);
+  mark(more.delta, Origin::delta);
   deltas_.insert(deltas_.end(), more.delta.begin(), more.delta.end());
   if (!more.last) return;
+  at_.stage->fit_spare();
   check_room_for_all();
   at_.stage->make_folders();
+  crew_ = std::make_unique<base::Crew>(base::Crew::usual_threads() + 1, stop_);
   if (!deltas_.empty()) signatures_ = std::thread([this] { make_signatures(); });
   take_local();
 }
 
 void StageCommand::check_room_for_all() const {
-  std::vector<bool> sent;
-  for (const Fate fate : fates_)
-    sent.push_back(fate != Fate::local);
+  std::vector<Coming> coming;
+  for (FileNumber number = 0; number < refs_.size(); ++number) {
+    const bool here = at_.stage->has(refs_[number]);
+    coming.push_back(here                                ? Coming::there
+                     : origins_[number] == Origin::local ? Coming::cloned
+                                                         : Coming::sent);
+  }
   const Space space = space_at(at_.site.path());
   const Need need =
-      need_of(at_.stage->wanted(), sent, at_.site.layout(), to_take(begin_.request.link), space);
+      need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link), space);
   check_room(need, space, at_.site.path());
 }
 
+// In pieces, so that several are at work.
 void StageCommand::take_local() {
-  std::vector<std::string> wanted_here;
   std::vector<FileNumber> numbers;
-  for (FileNumber number = 0; number < fates_.size(); ++number) {
-    if (fates_[number] != Fate::local) continue;
-    wanted_here.push_back(path(number));
-    numbers.push_back(number);
-    const sync::Entry* before = base_.find(path(number));
+  for (FileNumber number = 0; number < refs_.size(); ++number) {
+    if (origins_[number] == Origin::local) numbers.push_back(number);
+  }
+  count_local(numbers);
+  std::vector<sync::EntryRef> piece;
+  const auto hand_over = [&] {
+    crew_->add_bounded([this, files = std::exchange(piece, {})] { at_.stage->clone_same(files); },
+                       kPiecesWaiting);
+  };
+  for (const FileNumber number : numbers) {
+    if (at_.stage->has(refs_[number])) continue;
+    piece.push_back(refs_[number]);
+    if (piece.size() == kClonesInPiece) hand_over();
+  }
+  if (!piece.empty()) hand_over();
+}
+
+// For the report: what stays at its path and what comes from another.
+void StageCommand::count_local(const std::vector<FileNumber>& numbers) {
+  const sync::Folder* known = nullptr;
+  std::uint32_t known_index = 0;
+  bool looked = false;
+  for (const FileNumber number : numbers) {
+    const std::uint32_t index = refs_[number].folder;
+    if (!looked || index != known_index) known = base_.find_folder(at_.stage->wanted().folders[index].path);
+    looked = true;
+    known_index = index;
+    const sync::Entry* before = known == nullptr ? nullptr : known->find(entry(number).name);
     const bool kept =
         before != nullptr && before->kind == sync::Kind::file && before->digest == entry(number).digest;
     ++(kept ? report_.files_kept : report_.files_cloned);
-  }
-  std::vector<std::string> absent = at_.stage->clone_same(wanted_here);
-  std::sort(absent.begin(), absent.end());
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const bool gone = std::binary_search(absent.begin(), absent.end(), wanted_here[i]);
-    fates_[numbers[i]] = gone ? Fate::whole : Fate::written;
   }
 }
 
@@ -240,32 +263,30 @@ void StageCommand::make_signature(FileNumber number) {
 }
 
 void StageCommand::check_coming(FileNumber number) const {
-  const bool coming =
-      number < fates_.size() && (fates_[number] == Fate::whole || fates_[number] == Fate::delta);
-  if (!coming)
+  if (number >= origins_.size() || origins_[number] == Origin::local)
     throw Error(Code::protocol, fmt::format("content for file number {}, which was not due", number));
 }
 
-void StageCommand::batch(const protocol::Batch& batch) {
+void StageCommand::batch(protocol::Batch batch) {
   for (const protocol::Batch::File& file : batch.files) {
     check_coming(file.number);
-    try {
-      at_.stage->put_file(path(file.number), file.bytes);
-    } catch (const Error& error) {
-      if (error.code() != Code::protocol) throw;
-      continue;  // other content than announced: asked for again
-    }
-    fates_[file.number] = Fate::written;
-    ++report_.files_whole;
     report_.bytes_whole += file.bytes.size();
   }
+  crew_->add_bounded(
+      [this, batch = std::make_shared<protocol::Batch>(std::move(batch))] {
+        std::vector<Stage::Whole> files;
+        for (const protocol::Batch::File& file : batch->files)
+          files.push_back({refs_[file.number], file.bytes});
+        at_.stage->put_files(files);  // of other content than announced: asked for again
+      },
+      kPiecesWaiting);
 }
 
 void StageCommand::open_incoming(FileNumber number) {
   check_coming(number);
   incoming_ = std::make_unique<Incoming>();
   incoming_->number = number;
-  incoming_->writer.emplace(at_.stage->begin_file(path(number)));
+  incoming_->writer.emplace(at_.stage->begin_file(refs_[number]));
 }
 
 void StageCommand::open_patch(FileNumber number) {
@@ -285,10 +306,7 @@ void StageCommand::accept(FileNumber number, const protocol::Piece& piece) {
                 fmt::format("pieces of files {} and {} are interleaved", incoming_->number, number));
   try {
     if (incoming_->writer) incoming_->feed(piece.bytes);
-    if (incoming_->writer && piece.last) {
-      incoming_->finish();
-      fates_[number] = Fate::written;
-    }
+    if (incoming_->writer && piece.last) incoming_->finish();
   } catch (const Error& error) {
     // A delta against a file that is another by now, or a file that changed while it was sent.
     if (error.code() != Code::protocol) throw;
@@ -301,24 +319,23 @@ void StageCommand::content(const protocol::ContentPiece& piece) {
   if (!incoming_) open_incoming(piece.number);
   report_.bytes_whole += piece.piece.bytes.size();
   accept(piece.number, piece.piece);
-  if (piece.piece.last && fates_[piece.number] == Fate::written) ++report_.files_whole;
 }
 
 void StageCommand::delta(const protocol::DeltaPiece& piece) {
   if (!incoming_) open_patch(piece.number);
   report_.bytes_delta += piece.piece.bytes.size();
   accept(piece.number, piece.piece);
-  if (piece.piece.last && fates_[piece.number] == Fate::written) ++report_.files_delta;
 }
 
 std::vector<FileNumber> StageCommand::missing() {
   if (incoming_)
     throw Error(Code::protocol, fmt::format("{}: its end was never sent", path(incoming_->number)));
+  crew_->finish();
   if (signatures_.joinable()) signatures_.join();
   std::vector<FileNumber> out;
-  for (FileNumber number = 0; number < fates_.size(); ++number) {
-    if (fates_[number] == Fate::written) continue;
-    fates_[number] = Fate::whole;
+  for (FileNumber number = 0; number < refs_.size(); ++number) {
+    if (at_.stage->has(refs_[number])) continue;
+    origins_[number] = Origin::whole;
     out.push_back(number);
   }
   if (second_round_ && !out.empty())
@@ -339,6 +356,10 @@ protocol::StageReport StageCommand::finish() {
     if (shared.ends_with('/')) shared.pop_back();
     const sync::Entry* there = stage.wanted().find(shared);
     if (there != nullptr && there->kind != sync::Kind::link) stage.seed_shared(shared);
+  }
+  for (const Origin origin : origins_) {
+    if (origin == Origin::whole) ++report_.files_whole;
+    if (origin == Origin::delta) ++report_.files_delta;
   }
   report_.destination = stage.path();
   report_.files_deleted = stage.deletions();

@@ -1,7 +1,7 @@
 #pragma once
 // One stage on its way in: from the folder digests to the last file. The thread that reads the wire calls
-// everything here and writes files; a second one makes signatures and sends them, so that content goes on
-// arriving meanwhile and neither end waits for the other.
+// everything here; a crew takes what is there already and writes small files, and one more thread makes
+// signatures and sends them, so that content goes on arriving meanwhile and neither end waits for the other.
 
 #include <memory>
 #include <optional>
@@ -11,6 +11,7 @@
 
 #include "core/agent/command_sites.h"
 #include "core/agent/server_output.h"
+#include "core/base/crew.h"
 #include "core/protocol/messages.h"
 #include "core/sync/delta.h"
 #include "core/sync/tree_codec.h"
@@ -38,7 +39,7 @@ class StageCommand {
   // The last one makes folders, takes what is there already, and starts the signatures. Throws
   // Error(no_space) before that when all of it will not fit.
   void files_to_come(protocol::FilesToCome more);
-  void batch(const protocol::Batch& batch);
+  void batch(protocol::Batch batch);
   void content(const protocol::ContentPiece& piece);
   void delta(const protocol::DeltaPiece& piece);
 
@@ -48,15 +49,16 @@ class StageCommand {
   protocol::StageReport finish();
 
  private:
-  enum class Fate : std::uint8_t { local, whole, delta, written };
+  enum class Origin : std::uint8_t { local, whole, delta };
   struct Incoming;
 
   const sync::Entry& entry(protocol::FileNumber number) const;
-  const std::string& path(protocol::FileNumber number) const;
+  std::string path(protocol::FileNumber number) const;
   void number_files();
   void check_coming(protocol::FileNumber number) const;
   void check_room_for_all() const;
   void take_local();
+  void count_local(const std::vector<protocol::FileNumber>& numbers);
   void make_signatures();
   void make_signature(protocol::FileNumber number);
   void open_incoming(protocol::FileNumber number);
@@ -71,10 +73,10 @@ class StageCommand {
   sync::Tree base_;
   sync::TreeAssembler assembler_;
   std::vector<sync::EntryRef> refs_;
-  std::vector<std::string> paths_;
-  std::vector<Fate> fates_;
+  std::vector<Origin> origins_;
   std::vector<protocol::FileNumber> deltas_;
   std::unique_ptr<Incoming> incoming_;
+  std::unique_ptr<base::Crew> crew_;
   std::thread signatures_;
   bool second_round_ = false;
   bool complete_ = false;

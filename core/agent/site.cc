@@ -10,6 +10,7 @@
 #include "core/agent/inplace.h"
 #include "core/agent/marks.h"
 #include "core/agent/site_parts.h"
+#include "core/agent/spare.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -187,6 +188,16 @@ void Site::set_generated(sync::IgnoreRules patterns) {
   parts_->generated = std::move(patterns);
 }
 
+namespace {
+
+void take_over(StageParts& parts, sync::Seal spare) {
+  const auto is_it = [](const auto& note) { return note.first == kNotSynced; };
+  if (std::any_of(spare.header.notes.begin(), spare.header.notes.end(), is_it)) parts.changes.add_all();
+  parts.spare = std::move(spare.tree);
+}
+
+}  // namespace
+
 Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take take) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
@@ -198,10 +209,13 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
     throw Error(Code::refused,
                 fmt::format("{}: is there and was not made by porter", site.root.label(place)));
   site.mark(id);
-  if (releases) site.root.make_folder(place, 0700);
+  std::optional<sync::Seal> spare;
+  if (releases && take == Take::automatic) spare = take_spare(site, id);
+  if (releases && !spare) site.root.make_folder(place, 0700);
   reach("stage: begun");
   auto parts = std::make_unique<StageParts>(parts_->folders, id, run_id, site.root.folder(place));
   parts->take = take;
+  if (spare) take_over(*parts, std::move(*spare));
   parts->path = releases ? parts_->path + "/" + place : parts_->path;
   const std::string live = site.live();
   if (!live.empty()) parts->base = site.seal(live);

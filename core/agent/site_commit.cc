@@ -9,6 +9,7 @@
 #include "core/agent/marks.h"
 #include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
+#include "core/agent/spare.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 
@@ -70,10 +71,16 @@ std::vector<std::string> prunable(const SiteFolders& site, const Journal& journa
   return gone;
 }
 
-void prune(const SiteFolders& site, const Journal& journal, unsigned keep, CommitResult& result) {
-  for (const std::string& id : prunable(site, journal, keep)) {
+// The newest of those that go is the most like the next release.
+void prune(const SiteFolders& site, const Journal& journal, unsigned keep, protocol::LinkMode link,
+           CommitResult& result) {
+  const std::vector<std::string> gone = prunable(site, journal, keep);
+  const bool spares = link == protocol::LinkMode::automatic;
+  if (!spares) drop_spare(site);
+  for (const std::string& id : gone) {
     try {
-      site.remove_release(id);
+      const bool kept = spares && id == gone.back() && make_spare(site, id);
+      if (!kept) site.remove_release(id);
       result.pruned.push_back(id);
     } catch (const Error& error) {
       result.warnings.push_back(fmt::format("release {} could not be removed: {}", id, error.message()));
@@ -141,7 +148,7 @@ CommitResult Site::commit(const std::string& id, unsigned keep_releases, const p
   note_committed(site, id);
   site.unmark(id);
   CommitResult result;
-  prune(site, journal, std::max(keep_releases, 1U), result);
+  prune(site, journal, std::max(keep_releases, 1U), note.link, result);
   return result;
 }
 

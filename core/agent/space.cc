@@ -130,14 +130,16 @@ std::string mount_point_of(std::string_view mountinfo, std::string_view path, st
   return best;
 }
 
-Need need_of(const sync::Tree& wanted, const std::vector<bool>& sent, Layout layout, Take take,
+Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout layout, Take take,
              const Space& space) {
   Need need;
   std::size_t number = 0;
   for (const sync::Folder& folder : wanted.folders) {
     for (const sync::Entry& entry : folder.entries) {
       const bool file = entry.kind == sync::Kind::file;
-      const bool comes = file && sent.at(number++);
+      const Coming coming = file ? files.at(number++) : Coming::sent;
+      if (coming == Coming::there) continue;
+      const bool comes = file && coming == Coming::sent;
       // Of an inplace tree only what changes is staged.
       if (!comes && layout == Layout::inplace) continue;
       if (!comes && file && take == Take::hard) continue;

@@ -38,9 +38,14 @@ struct Need {
   std::uint64_t inodes = 0;
 };
 
-// `sent` tells for every file of the tree, in its order, whether it comes over the wire; the others are taken
-// from the live release.
-Need need_of(const sync::Tree& wanted, const std::vector<bool>& sent, Layout layout, Take take,
+// How a file gets into a release.
+enum class Coming : std::uint8_t {
+  sent,    // over the wire
+  cloned,  // from the live release
+  there,   // it needs nothing any more
+};
+// `files` tells it for every file of the tree, in its order.
+Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout layout, Take take,
              const Space& space);
 
 // Throws Error(no_space) that says what is needed and what is there, when `need` and a margin do not fit.

@@ -1,8 +1,11 @@
 #include "core/agent/stage.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 
 #include "core/agent/failpoint.h"
@@ -18,22 +21,12 @@ using base::Error;
 
 namespace {
 
-struct Position {
-  std::size_t folder = 0;
-  std::size_t entry = 0;
-};
-
-std::optional<Position> locate(const sync::Tree& tree, std::string_view path) {
-  const std::size_t slash = path.rfind('/');
-  const bool top = slash == std::string_view::npos;
-  const sync::Folder* folder = tree.find_folder(top ? std::string_view() : path.substr(0, slash));
-  if (folder == nullptr) return std::nullopt;
-  const std::string_view name = top ? path : path.substr(slash + 1);
-  const auto found = std::lower_bound(folder->entries.begin(), folder->entries.end(), name,
-                                      [](const sync::Entry& e, std::string_view n) { return e.name < n; });
-  if (found == folder->entries.end() || found->name != name) return std::nullopt;
-  return Position{static_cast<std::size_t>(folder - tree.folders.data()),
-                  static_cast<std::size_t>(found - folder->entries.begin())};
+std::optional<sync::EntryRef> locate(const sync::Tree& tree, std::string_view path) {
+  const auto folder = tree.folder_index(sync::parent_path(path));
+  const sync::Entry* entry = folder ? tree.folders[*folder].find(sync::base_name(path)) : nullptr;
+  if (entry == nullptr) return std::nullopt;
+  return sync::EntryRef{static_cast<std::uint32_t>(*folder),
+                        static_cast<std::uint32_t>(entry - tree.folders[*folder].entries.data())};
 }
 
 template <class Visit>
@@ -54,16 +47,48 @@ void move_entry(const Beneath& root, const std::string& from, const std::string&
   if (closed) root.set_mode(to, info.st_mode & 07777U);
 }
 
+// An empty folder in the place of a spare that was of no use.
+void begin_anew(StageParts& parts) {
+  const std::string place = "releases/" + parts.id;
+  parts.site->remove_tree(place);
+  parts.site->root.make_folder(place, 0700);
+  parts.tree = parts.site->root.folder(place);
+  for (sync::Folder& folder : parts.wanted.folders) {
+    for (sync::Entry& entry : folder.entries)
+      entry.stamp = {};
+  }
+}
+
+// Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
+// something was made, and else stay.
+void settle_folder(StageParts& parts, std::uint32_t index) {
+  const sync::Folder& folder = parts.wanted.folders[index];
+  const base::UniqueFd fd(open_beneath(parts.tree.descriptor(), folder.path, O_RDONLY | O_DIRECTORY));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
+  const bool timed = has_mtime(parts.wanted, folder.mtime_ns) &&
+                     (parts.wanted.identity == sync::Identity::with_mtime || parts.changes.has_folder(index));
+  if (timed && mtime_ns(info) != folder.mtime_ns) {
+    timespec times[2] = {};
+    times[0].tv_nsec = UTIME_OMIT;
+    times[1] = to_timespec(folder.mtime_ns);
+    if (::futimens(fd.get(), times) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
+  }
+  if ((info.st_mode & 07777U) == folder.mode) return;
+  if (::fchmod(fd.get(), folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
+  parts.changes.add_folder(index);
+}
+
 }  // namespace
 
 std::string slot_name(const sync::Tree& tree, std::string_view path) {
-  const std::optional<Position> at = locate(tree, path);
+  const std::optional<sync::EntryRef> at = locate(tree, path);
   if (!at) throw Error(Code::protocol, fmt::format("{}: is not in the wanted tree", base::printable(path)));
-  return fmt::format("{}.{}", at->folder, at->entry);
+  return slot_name(*at);
 }
 
-sync::Stamp stamp_of(const struct stat& info) {
-  return {info.st_ino, static_cast<std::uint64_t>(info.st_size), mtime_ns(info), ctime_ns(info)};
+std::string slot_name(sync::EntryRef ref) {
+  return fmt::format("{}.{}", ref.folder, ref.entry);
 }
 
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns) {
@@ -76,14 +101,26 @@ std::int64_t now_ns() {
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-sync::Entry& StageParts::file(std::string_view path_in_tree) {
-  const std::optional<Position> at = locate(wanted, path_in_tree);
-  if (at) {
-    sync::Entry& entry = wanted.folders[at->folder].entries[at->entry];
-    if (entry.kind == sync::Kind::file) return entry;
-  }
-  throw Error(Code::protocol,
-              fmt::format("{}: is no file of the wanted tree", base::printable(path_in_tree)));
+void Changes::add(const std::vector<sync::EntryRef>& files) {
+  const std::lock_guard lock(mutex_);
+  for (const sync::EntryRef& file : files)
+    folders_[file.folder] = true;
+  if (files_.size() <= kSyncSingly) files_.insert(files_.end(), files.begin(), files.end());
+}
+
+void Changes::add_folder(std::uint32_t folder) {
+  const std::lock_guard lock(mutex_);
+  folders_[folder] = true;
+}
+
+bool Changes::many() const {
+  const auto folders = static_cast<std::size_t>(std::count(folders_.begin(), folders_.end(), true));
+  return many_ || files_.size() + folders > kSyncSingly;
+}
+
+std::string StageParts::path_of(sync::EntryRef ref) const {
+  const sync::Folder& folder = wanted.folders[ref.folder];
+  return sync::join_path(folder.path, folder.entries[ref.entry].name);
 }
 
 std::string StageParts::slot(std::string_view path_in_tree) const {
@@ -116,25 +153,53 @@ void Stage::set_wanted(sync::Tree wanted) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
   }
+  parts_->changes.expect(wanted.folders.size());
   parts_->wanted = std::move(wanted);
 }
 
+sync::EntryRef Stage::file_at(std::string_view path) const {
+  const std::optional<sync::EntryRef> at = locate(parts_->wanted, path);
+  if (at && parts_->entry(*at).kind == sync::Kind::file) return *at;
+  throw Error(Code::protocol, fmt::format("{}: is no file of the wanted tree", base::printable(path)));
+}
+
+bool Stage::has(sync::EntryRef file) const {
+  return parts_->entry(file).stamp.inode != 0;
+}
+
+bool Stage::fit_spare() {
+  const std::optional<sync::Tree> spare = std::exchange(parts_->spare, std::nullopt);
+  if (!spare) return false;
+  parts_->fitted = agent::fit_spare(*parts_, *spare);
+  if (!parts_->fitted) begin_anew(*parts_);
+  return parts_->fitted;
+}
+
 void Stage::make_folders() {
-  if (parts_->inplace()) return;
-  for (const sync::Folder& folder : parts_->wanted.folders) {
-    if (folder.path.empty()) continue;
+  if (parts_->inplace() || parts_->fitted) return;
+  parts_->changes.add_folder(0);
+  for (std::uint32_t i = 1; i < parts_->wanted.folders.size(); ++i) {
     // Closed until finish(): what is half built is nobody's business.
-    parts_->tree.make_folder(folder.path, 0700);
+    parts_->tree.make_folder(parts_->wanted.folders[i].path, 0700);
+    parts_->changes.add_folder(i);
     reach("stage: folder made");
   }
 }
 
 void Stage::make_links() {
-  for_each_entry(parts_->wanted, sync::Kind::link, [&](const std::string& path, const sync::Entry& entry) {
-    if (parts_->inplace() && parts_->site->root.link_target(path) == entry.target) return;
-    parts_->tree.make_link(parts_->slot(path), entry.target);
-    reach("stage: link made");
-  });
+  StageParts& parts = *parts_;
+  for (std::uint32_t i = 0; i < parts.wanted.folders.size(); ++i) {
+    for (const sync::Entry& entry : parts.wanted.folders[i].entries) {
+      if (entry.kind != sync::Kind::link) continue;
+      const std::string path = sync::join_path(parts.wanted.folders[i].path, entry.name);
+      // In place what is live is looked at, else what the spare had.
+      const Beneath& there = parts.inplace() ? parts.site->root : parts.tree;
+      if (there.link_target(path) == entry.target) continue;
+      parts.tree.make_link(parts.slot(path), entry.target);
+      parts.changes.add_folder(i);
+      reach("stage: link made");
+    }
+  }
 }
 
 void Stage::finish() {
@@ -145,11 +210,8 @@ void Stage::finish() {
   parts_->finished_ns = now_ns();
   if (parts_->inplace()) return;
   // Children first: a folder that may not be entered any more is done with, and a parent's time stands.
-  const std::vector<sync::Folder>& folders = parts_->wanted.folders;
-  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
-    if (has_mtime(parts_->wanted, folder->mtime_ns)) parts_->tree.set_mtime(folder->path, folder->mtime_ns);
-    parts_->tree.set_mode(folder->path, folder->mode);
-  }
+  for (auto i = static_cast<std::uint32_t>(parts_->wanted.folders.size()); i-- > 0;)
+    settle_folder(*parts_, i);
   reach("stage: finished");
 }
 

@@ -2,10 +2,10 @@
 // A release being built. Layout releases: directly in releases/<id>, its final name, unsealed until the seal
 // exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
 //
-// Order of use: set_wanted → make_folders → clone_same → put_file / begin_file for what is missing →
-// make_links → finish → (handlers, seed_shared) → seal. put_file, begin_file, open_basis and a FileWriter's
-// calls may run in several threads at once for different paths; the rest is for one thread. Errors carry the
-// path. The Site must outlive its Stage.
+// Order of use: set_wanted → make_folders → clone_same → put_files / begin_file for what is missing →
+// make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file, open_basis and a
+// FileWriter's calls may run in several threads at once for different files; the rest is for one thread.
+// Errors carry the path. The Site must outlive its Stage.
 
 #include <cstdint>
 #include <memory>
@@ -33,6 +33,9 @@ enum class Take : std::uint8_t {
   copy,
   hard,  // a second name of the same file where mode and time allow it, else as automatic
 };
+
+// Whether others than the stage may have written into it.
+enum class Touched : std::uint8_t { maybe, no };
 
 struct SiteFolders;
 struct StageParts;
@@ -73,18 +76,31 @@ class Stage {
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
+  // The file at a path of the wanted tree; Error(protocol) when there is none.
+  sync::EntryRef file_at(std::string_view path) const;
+
+  // A stage that was made from a spare keeps what is right already; what is not goes. False when there was
+  // none, or it was of no use: the stage is empty then.
+  bool fit_spare();
+  // All of them, unless a spare was fitted.
   void make_folders();
+  // Whether it is there already.
+  bool has(sync::EntryRef file) const;
 
   // Takes files from the live release: those whose content is there (by path, or by digest under another
-  // name), proven by an untouched stamp or by hashing. Returns the paths that are not, and have to be sent.
-  std::vector<std::string> clone_same(const std::vector<std::string>& paths);
-  // The same for every wanted file.
-  std::vector<std::string> clone_same();
+  // name), proven by an untouched stamp or by hashing. Returns those that are not, and have to be sent.
+  std::vector<sync::EntryRef> clone_same(const std::vector<sync::EntryRef>& files);
+  // The same for every wanted file that is not there yet.
+  std::vector<sync::EntryRef> clone_same();
 
-  // A whole file, checked against the wanted digest as FileWriter::finish does.
-  void put_file(const std::string& path, std::string_view bytes);
-  // `path` must be a file of the wanted tree; size, mode, time and digest come from there.
-  FileWriter begin_file(const std::string& path);
+  struct Whole {
+    sync::EntryRef file;
+    std::string_view bytes;
+  };
+  // Whole files. Returns those whose content is not the wanted one: nothing is written of them.
+  std::vector<sync::EntryRef> put_files(const std::vector<Whole>& files);
+  // Size, mode, time and digest come from the wanted tree.
+  FileWriter begin_file(sync::EntryRef file);
   // The live file of this path, for signatures and as the basis of a delta; nothing when there is none.
   std::optional<base::UniqueFd> open_basis(const std::string& path) const;
 
@@ -96,9 +112,10 @@ class Stage {
   // there already, and leaves a link in its place.
   void seed_shared(const std::string& path);
 
-  // After the handlers: walks the stage, has everything on disk, and writes the seal. `info` is stored with
-  // what was found (root digest, counts). The release is complete then.
-  sync::SealHeader seal(sync::SealHeader info);
+  // Has everything on disk and writes the seal; the release is complete then. Unless nobody but this stage
+  // wrote into it, it is walked before, and what handlers added belongs to it. `info` is stored with the root
+  // digest.
+  sync::SealHeader seal(sync::SealHeader info, Touched touched = Touched::maybe);
 
   // Entries that the live release lists and this one does not, for max_delete.
   std::uint64_t deletions() const;

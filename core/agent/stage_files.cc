@@ -4,10 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <map>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clone.h"
 #include "core/base/error.h"
@@ -31,43 +32,87 @@ struct stat stat_of(int fd, const std::string& subject) {
   return info;
 }
 
-// Finds wanted content in the live release and takes it over.
+// Where a file of the stage is made.
+struct Slot {
+  const StageParts& parts;
+  sync::EntryRef ref;
+  int folder;
+  std::string name;
+  std::string subject() const { return parts.tree.label(parts.inplace() ? name : parts.path_of(ref)); }
+};
+
+Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref) {
+  if (parts.inplace()) return {parts, ref, parts.tree.descriptor(), slot_name(ref)};
+  const sync::Folder& folder = parts.wanted.folders[ref.folder];
+  const int at = stage.descriptor(folder.path);
+  if (at < 0) throw base::system_error(parts.tree.label(folder.path), ENOENT);
+  return {parts, ref, at, folder.entries[ref.entry].name};
+}
+
+void fill_file(const Slot& slot, int fd, std::string_view bytes) {
+  try {
+    base::write_all(fd, bytes);
+  } catch (Error& error) {
+    error.add_trail("writing " + slot.subject());
+    throw;
+  }
+}
+
+// A new file. What is there is from an earlier try, or a clone that turned out wrong.
+UniqueFd make_file(const Slot& slot, mode_t mode) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
+  if (!fd && errno == EEXIST && ::unlinkat(slot.folder, slot.name.c_str(), 0) == 0)
+    fd.reset(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
+  if (!fd) throw base::system_error(slot.subject(), errno);
+  return fd;
+}
+
+// Finds wanted content in the live release and takes it over. One a thread; what all share is the index.
 class Cloner {
  public:
-  explicit Cloner(StageParts& parts) : parts_(parts) {}
+  Cloner(StageParts& parts, LiveIndex& index)
+      : parts_(parts), index_(index), live_(*parts.live), stage_(parts.tree) {}
 
-  bool take(const std::string& path) {
-    sync::Entry& entry = parts_.file(path);
-    if (entry.stamp.inode != 0) return true;
-    if (!parts_.live) return false;
-    const sync::Entry* known = parts_.base ? parts_.base->tree.find(path) : nullptr;
-    if (take_from(path, known, path, entry)) return true;
-    const std::string* other = elsewhere(entry);
-    return other != nullptr && *other != path &&
-           take_from(*other, parts_.base->tree.find(*other), path, entry);
+  bool take(sync::EntryRef ref) {
+    sync::Entry& entry = parts_.entry(ref);
+    const std::string& folder = parts_.wanted.folders[ref.folder].path;
+    const sync::Folder* known = parts_.base ? parts_.base->tree.find_folder(folder) : nullptr;
+    const sync::Entry* there = known == nullptr ? nullptr : known->find(entry.name);
+    if (take_from(folder, entry.name, there, ref, true)) return true;
+    const auto other = parts_.base ? index_.find(parts_.base->tree, entry.digest) : std::nullopt;
+    if (!other) return false;
+    const sync::Folder& from = parts_.base->tree.folders[other->folder];
+    const sync::Entry& same = from.entries[other->entry];
+    return &same != there && take_from(from.path, same.name, &same, ref, false);
   }
 
  private:
-  bool take_from(const std::string& from, const sync::Entry* known, const std::string& path,
-                 sync::Entry& entry) {
-    const std::optional<UniqueFd> old = open_live(from);
+  bool take_from(const std::string& folder, const std::string& name, const sync::Entry* known,
+                 sync::EntryRef ref, bool same_path) {
+    const UniqueFd old = open_live(folder, name);
     if (!old) return false;
-    const struct stat before = stat_of(old->get(), parts_.live->label(from));
-    if (!holds(old->get(), before, known, entry)) return false;
-    if (parts_.inplace() && from == path && keeps(before, entry)) return true;
-    return second_name(old->get(), before, path, entry) || copy(old->get(), before, path, entry);
+    const std::string subject = sync::join_path(folder, name);
+    const struct stat before = stat_of(old.get(), subject);
+    sync::Entry& entry = parts_.entry(ref);
+    if (!S_ISREG(before.st_mode) || !holds(old.get(), before, known, entry)) return false;
+    if (parts_.inplace() && same_path && keeps(before, entry)) return true;
+    return second_name(old.get(), before, ref) || copy(old.get(), before, ref);
   }
 
-  std::optional<UniqueFd> open_live(const std::string& path) const {
+  // Unreadable, or not what it was: then it is sent.
+  UniqueFd open_live(const std::string& folder, const std::string& name) {
     try {
-      return parts_.live->try_open_file(path);
+      const int at = live_.descriptor(folder);
+      if (at < 0) return {};
+      return UniqueFd(::openat(at, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     } catch (const Error&) {
-      return std::nullopt;  // unreadable, or not what it was: then it is sent
+      return {};
     }
   }
 
   // Whether the file has the wanted content: told by a stamp that was never touched, else by hashing.
-  bool holds(int fd, const struct stat& info, const sync::Entry* known, const sync::Entry& entry) const {
+  static bool holds(int fd, const struct stat& info, const sync::Entry* known, const sync::Entry& entry) {
     if (static_cast<std::uint64_t>(info.st_size) != entry.size) return false;
     if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
       return known->digest == entry.digest;
@@ -90,92 +135,127 @@ class Cloner {
 
   // A second name for the live release's own file, when asked for and when it is right as it is. Its ctime
   // changes, so the next look at that release reads it once more.
-  bool second_name(int from, const struct stat& before, const std::string& path, sync::Entry& entry) const {
+  bool second_name(int from, const struct stat& before, sync::EntryRef ref) const {
     if (parts_.take != Take::hard || parts_.inplace()) return false;
+    sync::Entry& entry = parts_.entry(ref);
     const bool timed =
         has_mtime(parts_.wanted, entry.mtime_ns) && parts_.wanted.identity == sync::Identity::with_mtime;
     if ((before.st_mode & 07777U) != entry.mode || (timed && mtime_ns(before) != entry.mtime_ns))
       return false;
-    if (!parts_.tree.name_file(from, parts_.slot(path))) return false;
+    const std::string path = parts_.path_of(ref);
+    if (!parts_.tree.name_file(from, path)) return false;
     entry.stamp = stamp_of(stat_of(from, path));
+    parts_.changes.add({ref});
     return true;
   }
 
   // False when somebody wrote to the file meanwhile.
-  bool copy(int from, const struct stat& before, const std::string& path, sync::Entry& entry) {
-    const std::string slot = parts_.slot(path);
-    const UniqueFd to = parts_.tree.create_file(slot);
+  bool copy(int from, const struct stat& before, sync::EntryRef ref) {
+    const Slot slot = slot_of(parts_, stage_, ref);
+    const UniqueFd to = make_file(slot, 0600);
     fill(from, to.get());
-    if (!(stamp_of(stat_of(from, path)) == stamp_of(before))) {
-      parts_.tree.remove_file(slot);
+    if (!(stamp_of(stat_of(from, slot.name)) == stamp_of(before))) {
+      ::unlinkat(slot.folder, slot.name.c_str(), 0);
       return false;
     }
-    settle_file(parts_, to.get(), parts_.tree.label(slot), entry);
+    settle_file(parts_, to.get(), ref);
+    parts_.changes.add({ref});
     reach("stage: file cloned");
     return true;
   }
 
-  // Another path of the live release with this content.
-  const std::string* elsewhere(const sync::Entry& entry) {
-    if (!parts_.base) return nullptr;
-    if (!indexed_) index();
-    const auto found = by_digest_.find(entry.digest);
-    return found == by_digest_.end() ? nullptr : &found->second;
-  }
-
-  void index() {
-    indexed_ = true;
-    for (const sync::Folder& folder : parts_.base->tree.folders) {
-      for (const sync::Entry& entry : folder.entries) {
-        if (entry.kind == sync::Kind::file)
-          by_digest_.emplace(entry.digest, sync::join_path(folder.path, entry.name));
-      }
-    }
-  }
-
   StageParts& parts_;
-  std::map<base::Digest, std::string> by_digest_;
-  bool indexed_ = false;
+  LiveIndex& index_;
+  HeldFolder live_;
+  HeldFolder stage_;
 };
 
 }  // namespace
 
-void settle_file(const StageParts& parts, int fd, const std::string& subject, sync::Entry& entry) {
-  if (::fchmod(fd, entry.mode) != 0) throw base::system_error(subject, errno);
+void settle_file(StageParts& parts, int fd, sync::EntryRef ref) {
+  sync::Entry& entry = parts.entry(ref);
+  const auto failed = [&] { return base::system_error(parts.tree.label(parts.path_of(ref)), errno); };
   if (has_mtime(parts.wanted, entry.mtime_ns)) {
     timespec times[2] = {};
     times[0].tv_nsec = UTIME_OMIT;
     times[1] = to_timespec(entry.mtime_ns);
-    if (::futimens(fd, times) != 0) throw base::system_error(subject, errno);
+    if (::futimens(fd, times) != 0) throw failed();
   }
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw failed();
+  if ((info.st_mode & 07777U) != entry.mode && (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
+    throw failed();
   if (parts.site->durable() && entry.size >= kWriteBackEarly)
     ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint; errors show at the sync
-  entry.stamp = stamp_of(stat_of(fd, subject));
+  entry.stamp = stamp_of(info);
 }
 
-std::vector<std::string> Stage::clone_same(const std::vector<std::string>& paths) {
-  Cloner cloner(*parts_);
-  std::vector<std::string> missing;
-  for (const std::string& path : paths) {
-    if (!cloner.take(path)) missing.push_back(path);
+std::optional<sync::EntryRef> LiveIndex::find(const sync::Tree& tree, const base::Digest& digest) {
+  std::call_once(made_, [&] { make(tree); });
+  const auto at = std::lower_bound(
+      files_.begin(), files_.end(), digest,
+      [&](sync::EntryRef ref, const base::Digest& wanted) { return digest_of(tree, ref) < wanted; });
+  if (at == files_.end() || digest_of(tree, *at) != digest) return std::nullopt;
+  return *at;
+}
+
+const base::Digest& LiveIndex::digest_of(const sync::Tree& tree, sync::EntryRef ref) {
+  return tree.folders[ref.folder].entries[ref.entry].digest;
+}
+
+void LiveIndex::make(const sync::Tree& tree) {
+  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
+    const std::vector<sync::Entry>& entries = tree.folders[folder].entries;
+    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
+      if (entries[entry].kind == sync::Kind::file) files_.push_back({folder, entry});
+    }
+  }
+  std::stable_sort(files_.begin(), files_.end(), [&](sync::EntryRef a, sync::EntryRef b) {
+    return digest_of(tree, a) < digest_of(tree, b);
+  });
+}
+
+std::vector<sync::EntryRef> Stage::clone_same(const std::vector<sync::EntryRef>& files) {
+  std::vector<sync::EntryRef> missing;
+  std::optional<Cloner> cloner;
+  if (parts_->live) cloner.emplace(*parts_, parts_->live_index);
+  for (const sync::EntryRef file : files) {
+    if (!has(file) && !(cloner && cloner->take(file))) missing.push_back(file);
   }
   return missing;
 }
 
-std::vector<std::string> Stage::clone_same() {
-  std::vector<std::string> paths;
-  for (const sync::Folder& folder : parts_->wanted.folders) {
-    for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == sync::Kind::file) paths.push_back(sync::join_path(folder.path, entry.name));
+std::vector<sync::EntryRef> Stage::clone_same() {
+  std::vector<sync::EntryRef> files;
+  for (std::uint32_t folder = 0; folder < parts_->wanted.folders.size(); ++folder) {
+    const std::vector<sync::Entry>& entries = parts_->wanted.folders[folder].entries;
+    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
+      if (entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
     }
   }
-  return clone_same(paths);
+  return clone_same(files);
 }
 
-void Stage::put_file(const std::string& path, std::string_view bytes) {
-  FileWriter writer = begin_file(path);
-  writer.write(bytes);
-  writer.finish();
+std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
+  std::vector<sync::EntryRef> wrong;
+  std::vector<sync::EntryRef> made;
+  HeldFolder held(parts_->tree);
+  for (const Whole& file : files) {
+    sync::Entry& entry = parts_->entry(file.file);
+    if (file.bytes.size() != entry.size || base::sha256(file.bytes) != entry.digest) {
+      wrong.push_back(file.file);
+      continue;
+    }
+    const Slot slot = slot_of(*parts_, held, file.file);
+    const UniqueFd fd = make_file(slot, entry.mode & 0777U);
+    reach("stage: file begun");
+    fill_file(slot, fd.get(), file.bytes);
+    settle_file(*parts_, fd.get(), file.file);
+    made.push_back(file.file);
+    reach("stage: file finished");
+  }
+  parts_->changes.add(made);
+  return wrong;
 }
 
 std::optional<UniqueFd> Stage::open_basis(const std::string& path) const {
@@ -186,23 +266,27 @@ std::optional<UniqueFd> Stage::open_basis(const std::string& path) const {
 
 struct FileWriter::State {
   StageParts* parts = nullptr;
-  sync::Entry* entry = nullptr;
-  std::string slot;
+  sync::EntryRef ref;
+  UniqueFd folder;
+  std::string name;
   UniqueFd fd;
   base::Sha256 hash;
   std::uint64_t written = 0;
 
-  std::string subject() const { return parts->tree.label(slot); }
+  sync::Entry& entry() const { return parts->entry(ref); }
+  std::string subject() const { return parts->tree.label(parts->path_of(ref)); }
 };
 
-FileWriter Stage::begin_file(const std::string& path) {
+FileWriter Stage::begin_file(sync::EntryRef file) {
   auto state = std::make_unique<FileWriter::State>();
+  HeldFolder held(parts_->tree);
+  const Slot slot = slot_of(*parts_, held, file);
   state->parts = parts_.get();
-  state->entry = &parts_->file(path);
-  state->slot = parts_->slot(path);
-  // From an earlier try, or a clone that turned out wrong.
-  if (parts_->tree.remove_file(state->slot)) state->entry->stamp = {};
-  state->fd = parts_->tree.create_file(state->slot);
+  state->ref = file;
+  state->folder.reset(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0));
+  state->name = slot.name;
+  state->entry().stamp = {};
+  state->fd = make_file(slot, 0600);
   reach("stage: file begun");
   return FileWriter(std::move(state));
 }
@@ -212,19 +296,15 @@ FileWriter::FileWriter(FileWriter&&) noexcept = default;
 FileWriter& FileWriter::operator=(FileWriter&&) noexcept = default;
 
 FileWriter::~FileWriter() {
-  if (!state_ || !state_->fd) return;
-  try {
-    state_->parts->tree.remove_file(state_->slot);
-  } catch (const std::exception&) {
-    // The stage is unsealed; whoever cleans up finds it.
-  }
+  // A failure leaves it to whoever cleans the unsealed stage up.
+  if (state_ && state_->fd) ::unlinkat(state_->folder.get(), state_->name.c_str(), 0);
 }
 
 void FileWriter::write(std::span<const std::byte> bytes) {
   state_->written += bytes.size();
-  if (state_->written > state_->entry->size)
+  if (state_->written > state_->entry().size)
     throw Error(Code::protocol, fmt::format("{}: more than the announced {} bytes came", state_->subject(),
-                                            state_->entry->size));
+                                            state_->entry().size));
   state_->hash.update(bytes);
   base::while_doing("writing " + state_->subject(), [&] { base::write_all(state_->fd.get(), bytes); });
 }
@@ -238,7 +318,7 @@ std::uint64_t FileWriter::written() const {
 }
 
 void FileWriter::finish() {
-  const sync::Entry& entry = *state_->entry;
+  sync::Entry& entry = state_->entry();
   if (state_->written != entry.size)
     throw Error(Code::protocol, fmt::format("{}: {} bytes came, {} were announced", state_->subject(),
                                             state_->written, entry.size));
@@ -246,8 +326,9 @@ void FileWriter::finish() {
   if (digest != entry.digest)
     throw Error(Code::protocol, fmt::format("{}: the content is {}, wanted is {}", state_->subject(),
                                             base::to_hex(digest), base::to_hex(entry.digest)));
-  settle_file(*state_->parts, state_->fd.get(), state_->subject(), *state_->entry);
+  settle_file(*state_->parts, state_->fd.get(), state_->ref);
   state_->fd.reset();
+  state_->parts->changes.add({state_->ref});
   reach("stage: file finished");
 }
 

@@ -3,6 +3,7 @@
 // `wanted` and nothing else here.
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,8 +12,48 @@
 #include <vector>
 
 #include "core/agent/site_folders.h"
+#include "core/sync/file_digest.h"
 
 namespace porter::agent {
+
+// What has to be on disk before the seal: at most so many files and folders one by one, more by one syncfs.
+inline constexpr std::size_t kSyncSingly = 2000;
+
+// Files, and folders whose entries or modes, that this stage made or changed. Any thread may add; the rest is
+// for one, when nobody adds any more.
+class Changes {
+ public:
+  void expect(std::size_t folders) { folders_.assign(folders, false); }
+  // Files and the folders that they are in.
+  void add(const std::vector<sync::EntryRef>& files);
+  void add_folder(std::uint32_t folder);
+  // What was there before this stage may not be on disk either.
+  void add_all() { many_ = true; }
+
+  bool has_folder(std::uint32_t folder) const { return folders_[folder]; }
+  // Whether it is so much that it is not worth being counted; files() has not all then.
+  bool many() const;
+  const std::vector<sync::EntryRef>& files() const { return files_; }
+
+ private:
+  std::mutex mutex_;
+  std::vector<sync::EntryRef> files_;
+  std::vector<bool> folders_;
+  bool many_ = false;
+};
+
+// Where a tree has a content: made when it is first asked for, since most stages never do. Any thread.
+class LiveIndex {
+ public:
+  // The first path, in the tree's order, of a file with this digest.
+  std::optional<sync::EntryRef> find(const sync::Tree& tree, const base::Digest& digest);
+
+ private:
+  static const base::Digest& digest_of(const sync::Tree& tree, sync::EntryRef ref);
+  void make(const sync::Tree& tree);
+  std::once_flag made_;
+  std::vector<sync::EntryRef> files_;  // by digest
+};
 
 struct StageParts {
   StageParts(std::shared_ptr<const SiteFolders> folders, std::string release, std::string run, Beneath built)
@@ -26,29 +67,39 @@ struct StageParts {
   Beneath tree;                 // releases: releases/<id>; inplace: .porter/staging/<id>
   std::optional<Beneath> live;  // what files are cloned from
   std::optional<sync::Seal> base;
-  sync::Tree wanted;  // an entry's stamp says that its file is done (a file system has no inode 0)
+  LiveIndex live_index;  // of base
+  sync::Tree wanted;     // an entry's stamp says that its file is done (a file system has no inode 0)
+  std::optional<sync::Tree> spare;  // what the tree held when it was taken as a spare; until fit_spare()
+  bool fitted = false;
+  Changes changes;
   std::int64_t finished_ns = 0;
   bool seeded = false;
 
   bool inplace() const { return site->layout == Layout::inplace; }
-  // The wanted file; Error(protocol) when there is none.
-  sync::Entry& file(std::string_view path_in_tree);
+  sync::Entry& entry(sync::EntryRef ref) { return wanted.folders[ref.folder].entries[ref.entry]; }
+  std::string path_of(sync::EntryRef ref) const;
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;
 };
 
 // The flat name of an entry of an inplace stage; both stage and activation find it from the same tree.
 std::string slot_name(const sync::Tree& tree, std::string_view path);
+std::string slot_name(sync::EntryRef ref);
 
-sync::Stamp stamp_of(const struct stat& info);
+using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 std::int64_t now_ns();
 
 // Mode, time and stamp of a file whose content is complete.
-void settle_file(const StageParts& parts, int fd, const std::string& subject, sync::Entry& entry);
+void settle_file(StageParts& parts, int fd, sync::EntryRef ref);
 
-// Files or folders up to this number are synced one by one, more by one syncfs.
-inline constexpr std::size_t kSyncSingly = 2000;
+// The name of a seal's note that says that the release was made with Durability::none.
+inline constexpr std::string_view kNotSynced = "not_synced";
+
+// A tree that was a spare becomes the wanted one, as far as that is possible without any content: what is not
+// wanted, or is not proven to be as wanted, goes; what is gets mode and time. Folders that are missing are
+// made. False when the spare is not what its seal said, so that nothing can be built on it.
+bool fit_spare(StageParts& parts, const sync::Tree& spare);
 
 }  // namespace porter::agent

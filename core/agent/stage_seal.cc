@@ -2,16 +2,25 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <optional>
+#include <thread>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/held_folder.h"
 #include "core/agent/outside.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
+#include "core/sync/file_digest.h"
 #include "core/sync/walk.h"
 
 namespace porter::agent {
 namespace {
+
+using base::Code;
+using base::Error;
 
 // A file system's clock may tick this slowly: a file changed less than this before the stage was finished may
 // have been changed by a handler since, with the same stamp.
@@ -28,6 +37,32 @@ sync::Tree trusted(const StageParts& parts) {
   return known;
 }
 
+// Until the file system's clock is a tick beyond that moment, and never longer.
+void await_tick(std::int64_t moment_ns) {
+  if (moment_ns == 0) return;
+  const std::int64_t wait = std::clamp<std::int64_t>(moment_ns + kTick - now_ns(), 0, kTick);
+  std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
+}
+
+void confirm(StageParts& parts, HeldFolder& held, sync::EntryRef ref) {
+  sync::Entry& entry = parts.entry(ref);
+  const std::string& folder = parts.wanted.folders[ref.folder].path;
+  const std::string shown = parts.tree.label(folder);
+  const auto facts = sync::digest_file({held.descriptor(folder), entry.name, shown}, nullptr, {});
+  if (!facts || facts->digest != entry.digest)
+    throw Error(Code::io, shown + "/" + entry.name + ": somebody changed it while the release was made")
+        .hint("let nothing write into releases that are being made");
+  entry.stamp = stamp_of(facts->status);
+}
+
+// Whoever builds upon this release cannot take it to be on disk.
+void note_not_synced(sync::SealHeader& info) {
+  const auto at = std::lower_bound(info.notes.begin(), info.notes.end(), kNotSynced,
+                                   [](const auto& note, std::string_view name) { return note.first < name; });
+  if (at == info.notes.end() || at->first != kNotSynced)
+    info.notes.insert(at, {std::string(kNotSynced), "1"});
+}
+
 sync::Tree walk_stage(const StageParts& parts) {
   const sync::Tree known = trusted(parts);
   sync::WalkOptions options;
@@ -39,9 +74,30 @@ sync::Tree walk_stage(const StageParts& parts) {
   return sync::walk(parts.tree.descriptor(), parts.tree.label(), options);
 }
 
-// Syncs one by one; false when a file may not be opened, so that the whole file system has to be.
-bool sync_singly(const Beneath& tree, const std::vector<std::string>& files) {
-  for (const std::string& path : files) {
+// The stage as it was finished. What was written in the last tick is read once more: a change right after
+// would have left the same stamp.
+sync::Tree confirmed(StageParts& parts) {
+  std::vector<sync::EntryRef> young;
+  std::int64_t youngest = 0;
+  for (std::uint32_t folder = 0; folder < parts.wanted.folders.size(); ++folder) {
+    const std::vector<sync::Entry>& entries = parts.wanted.folders[folder].entries;
+    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
+      const std::int64_t changed = entries[entry].stamp.ctime_ns;
+      if (entries[entry].kind != sync::Kind::file || changed <= parts.finished_ns - kTick) continue;
+      young.push_back({folder, entry});
+      youngest = std::max(youngest, changed);
+    }
+  }
+  await_tick(youngest);
+  HeldFolder held(parts.tree);
+  for (const sync::EntryRef ref : young)
+    confirm(parts, held, ref);
+  return std::move(parts.wanted);
+}
+
+// Syncs one by one; false when something may not be opened, so that the whole file system has to be.
+bool sync_singly(const Beneath& tree, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
     const base::UniqueFd fd(open_beneath(tree.descriptor(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
     if (!fd && errno == EACCES) return false;
     if (!fd || ::fsync(fd.get()) != 0) throw base::system_error(tree.label(path), errno);
@@ -49,7 +105,22 @@ bool sync_singly(const Beneath& tree, const std::vector<std::string>& files) {
   return true;
 }
 
-std::vector<std::string> files_and_folders(const sync::Tree& tree) {
+// What this stage made and changed, folders last. Nothing when it is more than is worth syncing one by one.
+std::optional<std::vector<std::string>> changed_paths(const StageParts& parts, const sync::Tree& tree) {
+  if (parts.changes.many()) return std::nullopt;
+  std::vector<std::string> paths;
+  for (const sync::EntryRef ref : parts.changes.files()) {
+    const sync::Folder& folder = tree.folders[ref.folder];
+    paths.push_back(sync::join_path(folder.path, folder.entries[ref.entry].name));
+  }
+  for (auto i = static_cast<std::uint32_t>(tree.folders.size()); i-- > 0;) {
+    if (parts.changes.has_folder(i)) paths.push_back(tree.folders[i].path);
+  }
+  return paths;
+}
+
+// Handlers may have written anywhere: all there is.
+std::optional<std::vector<std::string>> all_paths(const sync::Tree& tree) {
   std::vector<std::string> paths;
   for (const sync::Folder& folder : tree.folders) {
     for (const sync::Entry& entry : folder.entries) {
@@ -58,21 +129,22 @@ std::vector<std::string> files_and_folders(const sync::Tree& tree) {
   }
   for (auto folder = tree.folders.rbegin(); folder != tree.folders.rend(); ++folder)
     paths.push_back(folder->path);
+  if (paths.size() > kSyncSingly) return std::nullopt;
   return paths;
 }
 
-std::vector<std::string> staged_files(const StageParts& parts) {
+std::optional<std::vector<std::string>> staged_files(const StageParts& parts) {
   std::vector<std::string> paths;
   for (const FolderEntry& entry : parts.tree.list()) {
     if (entry.kind == EntryKind::file) paths.push_back(entry.name);
   }
   paths.emplace_back();
+  if (paths.size() > kSyncSingly) return std::nullopt;
   return paths;
 }
 
-void make_durable(const StageParts& parts, const sync::Tree& tree) {
-  const std::vector<std::string> paths = parts.inplace() ? staged_files(parts) : files_and_folders(tree);
-  const bool singly = paths.size() <= kSyncSingly && !parts.seeded && sync_singly(parts.tree, paths);
+void make_durable(const StageParts& parts, const std::optional<std::vector<std::string>>& paths) {
+  const bool singly = paths && !parts.seeded && sync_singly(parts.tree, *paths);
   if (!singly) parts.tree.sync_file_system();
   reach("seal: data synced");
   if (parts.inplace()) return;
@@ -82,18 +154,24 @@ void make_durable(const StageParts& parts, const sync::Tree& tree) {
 
 }  // namespace
 
-sync::SealHeader Stage::seal(sync::SealHeader info) {
-  const SiteFolders& site = *parts_->site;
+sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
+  StageParts& parts = *parts_;
+  const SiteFolders& site = *parts.site;
   // Handlers of an inplace release work on the live tree after activation: what was staged is what is wanted.
-  const sync::Tree tree = parts_->inplace() ? parts_->wanted : walk_stage(*parts_);
+  const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
+  const sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);
   reach("seal: walked");
-  if (site.durable()) make_durable(*parts_, tree);
-  info.release_id = parts_->id;
-  if (info.run_id.empty()) info.run_id = parts_->run_id;
+  if (site.durable())
+    make_durable(parts, parts.inplace() ? staged_files(parts)
+                        : walks         ? all_paths(tree)
+                                        : changed_paths(parts, tree));
+  info.release_id = parts.id;
+  if (info.run_id.empty()) info.run_id = parts.run_id;
   if (info.made_at_ns == 0) info.made_at_ns = now_ns();
   info.layout = layout_name(site.layout);
   info.root_digest = tree.root_digest();
-  note_sealed(site, parts_->id);
+  if (!site.durable()) note_not_synced(info);
+  note_sealed(site, parts.id);
   site.write_seal(info, tree);
   return info;
 }

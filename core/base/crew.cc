@@ -30,11 +30,19 @@ int Crew::usual_threads() {
 
 void Crew::add(Task task) {
   const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
   tasks_.push_back(std::move(task));
   if (idle_ > 0)
     changed_.notify_one();
   else if (tasks_.size() > 1 && helpers_.size() + 1 < threads_)
     helpers_.emplace_back([this] { serve(); });
+}
+
+void Crew::add_bounded(Task task, std::size_t most) {
+  add(std::move(task));
+  std::unique_lock lock(mutex_);
+  while (tasks_.size() > most)
+    work_off(lock);
 }
 
 void Crew::finish() {

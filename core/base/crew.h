@@ -26,8 +26,11 @@ class Crew {
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  // From any thread, also from within a task.
+  // From any thread, also from within a task. Throws what a piece has thrown already.
   void add(Task task);
+  // The same, for whoever feeds it from outside: does a piece itself while more than `most` are waiting, so
+  // that what pieces hold is bounded.
+  void add_bounded(Task task, std::size_t most);
   // Works until everything that was added, by tasks as well, is done. Throws the first exception of a task,
   // or Interrupted; the rest is dropped then. More may be added afterwards.
   void finish();

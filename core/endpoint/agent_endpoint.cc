@@ -117,11 +117,12 @@ void AgentEndpoint::unlock(const std::string& site) {
 }
 
 protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request,
-                                           const sync::Composed& composed, const ProgressSink& progress) {
+                                           const sync::Composed& composed, const ProgressSink& progress,
+                                           ContentStore* store) {
   return base::while_doing(fmt::format("staging {} on {}", request.site, where()), [&] {
     const Wire::Use use(*wire_);
     const TrafficCount before = traffic();
-    protocol::StageReport report = StageSender(*wire_, request, composed, progress).send();
+    protocol::StageReport report = StageSender(*wire_, request, composed, progress, store).send();
     const TrafficCount after = traffic();
     report.wire_in = after.bytes_in - before.bytes_in;
     report.wire_out = after.bytes_out - before.bytes_out;
@@ -130,8 +131,9 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
   });
 }
 
-protocol::SealHeader AgentEndpoint::seal(const std::string& site, const protocol::SealHeader& header) {
-  protocol::SealStage ask{site, header};
+protocol::SealHeader AgentEndpoint::seal(const std::string& site, const protocol::SealHeader& header,
+                                         protocol::Touched touched) {
+  protocol::SealStage ask{site, header, touched};
   if (const auto staged = composed_.find(site); staged != composed_.end())
     note_composed(ask.header, staged->second);
   return exchange<protocol::Sealed>("sealing " + site, ask).header;

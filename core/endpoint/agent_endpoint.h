@@ -25,8 +25,9 @@ class AgentEndpoint : public Endpoint {
   void lock(const protocol::LockRequest& request) override;
   void unlock(const std::string& site) override;
   protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
-                              const ProgressSink& progress) override;
-  protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header) override;
+                              const ProgressSink& progress, ContentStore* store = nullptr) override;
+  protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header,
+                            protocol::Touched touched) override;
   void activate(const std::string& site, const std::string& release_id, const std::string& run_id,
                 protocol::Deletion deletion) override;
   protocol::SealHeader reseal(const std::string& site, const std::string& release_id) override;

@@ -28,6 +28,8 @@ struct SyncPlan;
 
 namespace porter::endpoint {
 
+class ContentStore;
+
 struct DialOptions {
   // pushed: the agent is found on the target or put there. child: the bundled file is started directly
   // (local targets).
@@ -91,13 +93,14 @@ class Endpoint {
   virtual void unlock(const std::string& site) = 0;
 
   // All below need the lock.
-  // Sends the composed tree into a new release. Throws refused (max_delete), no_space, io; what was staged is
-  // discarded then.
+  // Sends the composed tree into a new release. Contents come from `store`; without one they are read from
+  // where the tree says. Throws refused (max_delete), no_space, io; what was staged is discarded then.
   virtual protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
-                                      const ProgressSink& progress) = 0;
-  // Walks the stage (handlers may have added to it), makes it durable and seals it; gives the header back
-  // with what was found.
-  virtual protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header) = 0;
+                                      const ProgressSink& progress, ContentStore* store = nullptr) = 0;
+  // Makes the stage durable and seals it; gives the header back with what was found. Where handlers may have
+  // written into it, it is walked first, and what they added belongs to the release.
+  virtual protocol::SealHeader seal(const std::string& site, const protocol::SealHeader& header,
+                                    protocol::Touched touched) = 0;
   // Makes a sealed release the live one; also one that was live before (rollback).
   virtual void activate(const std::string& site, const std::string& release_id, const std::string& run_id,
                         protocol::Deletion deletion) = 0;

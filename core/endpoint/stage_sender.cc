@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/base/text.h"
 #include "core/sync/compare.h"
 #include "core/sync/tree_codec.h"
 
@@ -56,33 +57,40 @@ sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted) {
     const protocol::Piece piece = wire.expect<protocol::BaseTree>().piece;
     wire.guard([&] { assembler.feed(piece.bytes); });
     if (!piece.last) continue;
-    return wire.guard(
-        [&] { return sync::complete_part(assembler.finish(sync::Completeness::part), wanted); });
+    return wire.guard([&] { return assembler.finish(sync::Completeness::part); });
   }
 }
 
 StageSender::StageSender(Wire& wire, const protocol::StageRequest& request, const sync::Composed& composed,
-                         const ProgressSink& progress)
-    : wire_(wire), request_(request), composed_(composed), progress_(progress) {}
+                         const ProgressSink& progress, ContentStore* store)
+    : wire_(wire),
+      request_(request),
+      composed_(composed),
+      progress_(progress),
+      store_(store),
+      reader_(composed) {}
 
 protocol::StageReport StageSender::send() {
   protocol::StageBegin begin{request_, static_cast<protocol::Identity>(composed_.tree.identity),
                              composed_.tree.root_digest()};
   wire_.send(begin);
-  base_ = exchange_base(wire_, composed_.tree);
+  const sync::Tree base = exchange_base(wire_, composed_.tree);
   begun_ = true;
   try {
-    plan_ = sync::make_plan(composed_.tree, base_);
+    plan_ = wire_.guard([&] { return sync::make_plan(composed_.tree, base); });
     check_deletions();
     number_files();
     sort_files();
     send_wanted();
     announce();
+    expect_contents(whole_);
+    expect_contents(delta_);
     send_all(whole_);
     take_signatures();
     protocol::StageReport report;
     const std::vector<FileNumber> missing = end_round(report);
     if (missing.empty()) return report;
+    expect_contents(missing);
     send_all(missing);
     if (!end_round(report).empty()) throw Error(Code::protocol, "the agent asked a third time");
     return report;
@@ -140,7 +148,8 @@ std::string StageSender::path(FileNumber number) const {
 }
 
 void StageSender::send_wanted() {
-  send_tree(wire_, sync::make_part(composed_.tree, sync::folder_digests(base_)));
+  if (plan_.same_folders.empty()) return send_tree(wire_, composed_.tree);
+  send_tree(wire_, sync::part_without(composed_.tree, plan_.same_folders));
 }
 
 void StageSender::announce() {
@@ -159,6 +168,14 @@ void StageSender::announce() {
   for (const FileNumber number : delta_)
     add(message.delta, number);
   flush(true);
+}
+
+void StageSender::expect_contents(const std::vector<FileNumber>& numbers) {
+  if (store_ == nullptr) return;
+  std::vector<sync::EntryRef> files;
+  for (const FileNumber number : numbers)
+    files.push_back(refs_[number]);
+  store_->expect(composed_, files);
 }
 
 void StageSender::send_all(const std::vector<FileNumber>& numbers) {
@@ -185,54 +202,53 @@ void StageSender::flush_batch() {
   batch_bytes_ = 0;
 }
 
-std::string StageSender::read_small(FileNumber number) const {
-  const sync::Content content = composed_.content_of(refs_[number]);
-  std::string bytes;
-  try {
-    bytes = content.read(kSmall);
-  } catch (const Error& error) {
-    if (error.code() != Code::refused && error.code() != Code::missing) throw;
-    throw_changed(number);
-  }
-  if (bytes.size() != entry(number).size || base::sha256(bytes) != entry(number).digest)
-    throw_changed(number);
-  return bytes;
+std::string StageSender::read_small(FileNumber number) {
+  std::optional<std::string> bytes =
+      store_ == nullptr ? reader_.read(refs_[number]) : store_->read(composed_, refs_[number]);
+  if (!bytes) throw_changed(number);
+  return std::move(*bytes);
 }
 
 void StageSender::throw_changed(FileNumber number) const {
-  throw Error(Code::source, fmt::format("{}: changed while it was being deployed", path(number)))
-      .hint("deploy again when nothing writes to the source any more");
+  const std::string file = composed_.content_of(refs_[number]).path;
+  throw Error(Code::source, fmt::format("{}: is not what it was when the deploy began",
+                                        base::printable(file.empty() ? path(number) : file)))
+      .hint("deploy again, and let nothing write to the source meanwhile");
 }
 
-base::UniqueFd StageSender::open(FileNumber number) const {
-  const sync::Content content = composed_.content_of(refs_[number]);
-  base::UniqueFd fd(::open(content.path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) throw_changed(number);
-  if (!fd) base::throw_errno(content.path);
+base::UniqueFd StageSender::open(FileNumber number) {
+  base::UniqueFd fd = reader_.open(refs_[number]);
+  if (!fd) throw_changed(number);
+  if (store_ != nullptr) store_->keep_large(entry(number), fd.get());
   return fd;
 }
 
 void StageSender::send_large(FileNumber number) {
   flush_batch();  // files keep their order on the wire
-  const sync::Content content = composed_.content_of(refs_[number]);
-  const base::UniqueFd fd = content.bytes ? base::UniqueFd() : open(number);
-  base::Sha256 hash;
+  const bool held = store_ != nullptr && entry(number).size <= ContentStore::kLargest;
+  if (held || !composed_.content_of(refs_[number]).is_file()) return send_in_memory(number);
+  const base::UniqueFd fd = open(number);
   for (std::uint64_t sent = 0; sent < entry(number).size;) {
     std::string bytes(
         static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry(number).size - sent)), '\0');
-    if (content.bytes) {
-      bytes = content.bytes->substr(static_cast<std::size_t>(sent), bytes.size());
-    } else {
-      bytes.resize(base::read_some(fd.get(), std::as_writable_bytes(std::span(bytes))));
-    }
+    bytes.resize(base::read_some(fd.get(), std::as_writable_bytes(std::span(bytes))));
     if (bytes.empty()) throw_changed(number);
     sent += bytes.size();
-    hash.update(bytes);
     const bool last = sent == entry(number).size;
     // A file that changed is never completed over there: the last piece is held back.
-    if (last && hash.finish() != entry(number).digest) throw_changed(number);
+    if (last && !reader_.is_as_composed(fd.get(), refs_[number])) throw_changed(number);
     advance(bytes.size(), last ? 1 : 0);
     wire_.send(protocol::ContentPiece{number, {last, std::move(bytes)}});
+  }
+}
+
+void StageSender::send_in_memory(FileNumber number) {
+  const std::string bytes = read_small(number);
+  for (std::size_t sent = 0; sent < bytes.size(); sent += kPieceBytes) {
+    std::string piece = bytes.substr(sent, kPieceBytes);
+    const bool last = sent + piece.size() == bytes.size();
+    advance(piece.size(), last ? 1 : 0);
+    wire_.send(protocol::ContentPiece{number, {last, std::move(piece)}});
   }
 }
 

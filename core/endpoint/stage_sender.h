@@ -11,22 +11,25 @@
 #include <vector>
 
 #include "core/base/fd.h"
+#include "core/endpoint/content_store.h"
 #include "core/endpoint/endpoint.h"
 #include "core/endpoint/wire.h"
 #include "core/sync/compose.h"
+#include "core/sync/content_reader.h"
 #include "core/sync/delta.h"
 #include "core/sync/plan.h"
 
 namespace porter::endpoint {
 
-// Sends the folder digests of `wanted`, takes the answer, and gives the whole base tree.
+// Sends the folder digests of `wanted`, takes the answer, and gives the part of the base tree that they do
+// not tell.
 sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted);
 
 class StageSender {
  public:
   // All must outlive it.
   StageSender(Wire& wire, const protocol::StageRequest& request, const sync::Composed& composed,
-              const ProgressSink& progress);
+              const ProgressSink& progress, ContentStore* store);
   protocol::StageReport send();
 
  private:
@@ -37,11 +40,13 @@ class StageSender {
   void sort_files();
   void send_wanted();
   void announce();
+  void expect_contents(const std::vector<FileNumber>& numbers);
   void send_all(const std::vector<FileNumber>& numbers);
   void send_whole(FileNumber number);
   void send_large(FileNumber number);
+  void send_in_memory(FileNumber number);
   void flush_batch();
-  std::string read_small(FileNumber number) const;
+  std::string read_small(FileNumber number);
   void take_signatures();
   void take_signature(const protocol::Frame& frame);
   void send_delta(FileNumber number, const sync::Signature& signature);
@@ -50,7 +55,7 @@ class StageSender {
 
   const sync::Entry& entry(FileNumber number) const;
   std::string path(FileNumber number) const;
-  base::UniqueFd open(FileNumber number) const;
+  base::UniqueFd open(FileNumber number);
   [[noreturn]] void throw_changed(FileNumber number) const;
   void advance(std::uint64_t bytes, std::uint64_t files);
 
@@ -58,7 +63,8 @@ class StageSender {
   const protocol::StageRequest& request_;
   const sync::Composed& composed_;
   const ProgressSink& progress_;
-  sync::Tree base_;
+  ContentStore* store_;
+  sync::ContentReader reader_;
   sync::SyncPlan plan_;
   std::vector<sync::EntryRef> refs_;
   std::vector<FileNumber> whole_;

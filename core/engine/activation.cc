@@ -28,7 +28,8 @@ void activate_one(Walk& walk, Deployment& one, Phase phase) {
   one.live->signal(SIG_HEALTH_CHECK, context);
 }
 
-void commit_one(Walk& walk, Deployment& one, const protocol::CommitNote& note, const Signal& finish) {
+void commit_one(Walk& walk, Deployment& one, protocol::CommitNote note, const Signal& finish) {
+  note.link = link_of(*one.settings);
   const auto keep = static_cast<std::uint32_t>(one.settings->keep_releases());
   const protocol::CommitReport report = one.host->endpoint->commit(one.site(), one.release_id, keep, note);
   one.state = State::committed;

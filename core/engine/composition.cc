@@ -96,7 +96,7 @@ protocol::Layout layout_of(const settings::ModuleSettings& settings) {
                                                         : protocol::Layout::releases;
 }
 
-protocol::LinkMode link_of(settings::LinkMode link) {
+protocol::LinkMode to_wire(settings::LinkMode link) {
   switch (link) {
     case settings::LinkMode::automatic:
       return protocol::LinkMode::automatic;
@@ -217,6 +217,10 @@ std::string skip_key(const Deployment& deployment, const std::string& config) {
   return base::to_hex(hash.finish());
 }
 
+protocol::LinkMode link_of(const settings::ModuleSettings& settings) {
+  return to_wire(settings.link());
+}
+
 protocol::SiteQuery site_query(const Deployment& deployment) {
   protocol::SiteQuery query;
   query.path = deployment.site();
@@ -267,7 +271,7 @@ protocol::StageRequest stage_request(const Deployment& deployment, const Request
   stage.site = deployment.site();
   stage.release_id = deployment.release_id;
   stage.run_id = request.run_id;
-  stage.link = link_of(settings.link());
+  stage.link = link_of(settings);
   if (settings.layout() == settings::Layout::releases) {
     for (const std::string& path : settings.shared_paths())
       stage.shared.push_back(shared_kind(path, deployment.seeds));

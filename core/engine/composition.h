@@ -62,6 +62,7 @@ std::optional<std::filesystem::path> config_source(const settings::ModuleSetting
 // digest.
 std::string skip_key(const Deployment& deployment, const std::string& config);
 
+protocol::LinkMode link_of(const settings::ModuleSettings& settings);
 protocol::SiteQuery site_query(const Deployment& deployment);
 // Who locks, for those who find it locked.
 protocol::LockNote lock_note(const Run& run, const std::string& what);

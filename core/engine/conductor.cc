@@ -30,6 +30,7 @@ class Conductor {
 
   ExitCode deploy() {
     const ExitCode code = walk_to_end();
+    walk_.end_contents();
     if (run_.request.dry_run) return code;
     // What was begun and is not whole is kept for a resume.
     if (walk_.folder && (code == ExitCode::ok || walk_.folder->is_committed())) walk_.folder->remove();
@@ -176,8 +177,15 @@ class Conductor {
     one.live->signal(SIG_SOURCE_SEND, {});
     one.live->ensure_stage();
     if (!is_inplace(one)) one.live->signal(SIG_SOURCE_POST_SEND, {});
-    one.host->endpoint->seal(one.site(), seal_header(one, run_));
+    one.host->endpoint->seal(one.site(), seal_header(one, run_), touched(one));
     one.state = State::sealed;
+  }
+
+  // Handlers may write into the stage from the moment that it is there.
+  static protocol::Touched touched(const Deployment& one) {
+    const bool handled = one.live->has_foreign_handlers(SIG_SOURCE_SEND) ||
+                         one.live->has_foreign_handlers(SIG_SOURCE_POST_SEND);
+    return handled ? protocol::Touched::maybe : protocol::Touched::no;
   }
 
   void commit(ModuleRun& module) {

@@ -16,54 +16,6 @@
 namespace porter::engine {
 namespace {
 
-// The bytes that are about to travel, each once, however many hosts and paths want them.
-class Needs {
- public:
-  void add(const sync::Composed& composed, sync::EntryRef ref) {
-    const sync::Entry& entry = composed.tree.folders[ref.folder].entries[ref.entry];
-    const std::lock_guard lock(mutex_);
-    if (!files_.contains(entry.digest))
-      files_.emplace(entry.digest, File{entry.size, composed.content_of(ref)});
-  }
-
-  void add_all(const sync::Composed& composed) {
-    const std::vector<sync::Folder>& folders = composed.tree.folders;
-    for (std::uint32_t folder = 0; folder < folders.size(); ++folder) {
-      for (std::uint32_t entry = 0; entry < folders[folder].entries.size(); ++entry) {
-        if (folders[folder].entries[entry].kind == sync::Kind::file) add(composed, {folder, entry});
-      }
-    }
-  }
-
-  void keep_in(KeptSource& kept, const base::CancelToken& cancel) const {
-    for (const auto& [digest, file] : files_)
-      kept.keep_file(digest, file.size, file.content, cancel);
-    kept.flush();
-  }
-
- private:
-  struct File {
-    std::uint64_t size = 0;
-    sync::Content content;
-  };
-  std::mutex mutex_;
-  std::map<base::Digest, File> files_;
-};
-
-bool has_sound_base(const protocol::SiteState& site) {
-  return !site.current.empty() && !site.seal_damaged && !site.drifted();
-}
-
-void find_needs(const Deployment& deployment, Needs& needs) {
-  const sync::Composed& composed = *deployment.composed;
-  if (!has_sound_base(deployment.before)) return needs.add_all(composed);
-  const sync::SyncPlan plan = deployment.host->endpoint->compare(site_query(deployment), composed);
-  for (const sync::FileStep& step : plan.files) {
-    if (step.action == sync::Action::whole || step.action == sync::Action::delta)
-      needs.add(composed, step.wanted);
-  }
-}
-
 bool is_to_send(const Deployment& deployment) {
   return deployment.state == State::planned;
 }
@@ -79,13 +31,11 @@ std::vector<std::string> missing_seeds(const Deployment& deployment) {
 
 // What has to come from the source before any target changes, found by all hosts at once.
 struct Findings {
-  Needs needs;
   std::mutex mutex;
   std::map<const ModuleRun*, std::set<std::string>> seeds;
 };
 
 void look_at(const Deployment& deployment, Findings& findings) {
-  find_needs(deployment, findings.needs);
   for (const std::string& seed : missing_seeds(deployment)) {
     const std::lock_guard lock(findings.mutex);
     findings.seeds[deployment.module].insert(seed);
@@ -156,20 +106,16 @@ void keep_run(Walk& walk) {
   const base::CancelToken& cancel = walk.run.shield.waits();
   Findings findings;
   look_everywhere(walk, findings);
-  KeptSource kept(folder);
-  findings.needs.keep_in(kept, cancel);
+  walk.keep_contents();
   keep_seeds(walk.fleet, findings, folder, cancel);
   std::vector<Place> places = places_of(walk);
-  keep_trees(walk.fleet, kept, places);
+  keep_trees(walk.fleet, *walk.kept, places);
   write(walk, std::move(places));
 }
 
 void keep_more(Walk& walk) {
   take_over_sealed(walk);
-  Findings findings;
-  look_everywhere(walk, findings);
-  KeptSource kept(walk.folder->path());
-  findings.needs.keep_in(kept, walk.run.shield.waits());
+  walk.keep_contents();
   RunFacts facts = walk.folder->facts();
   for (const auto& deployment : walk.fleet.deployments)
     facts.places[deployment->place].release_id = deployment->release_id;

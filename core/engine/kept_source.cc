@@ -21,18 +21,8 @@ namespace fs = std::filesystem;
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kBatch = 1U << 20U;
+constexpr std::size_t kBatch = 256U << 10U;
 constexpr std::size_t kIndexEntry = 48;
-
-Error changed(const std::string& file) {
-  return Error(Code::source, fmt::format("{}: is not what it was when the run began", base::printable(file)))
-      .hint("deploy again, and let nothing write there meanwhile");
-}
-
-bool holds(const fs::path& file, const base::Digest& digest) {
-  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  return fd && base::sha256_of_descriptor(fd.get()) == digest;
-}
 
 void append(const fs::path& file, const std::string& bytes) {
   const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
@@ -46,18 +36,6 @@ void append_entries(const fs::path& index, const std::string& entries) {
   const std::uintmax_t size = fs::file_size(index, none);
   if (!none) fs::resize_file(index, size - size % kIndexEntry);
   append(index, entries);
-}
-
-// Shared blocks where the file system can: never a hard link, since a build may write into the source's
-// files, and git takes a file whose link count changed for a changed one and would write all of them anew.
-void copy_large(const sync::Content& content, const fs::path& to, const base::CancelToken& cancel) {
-  const base::UniqueFd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!out) base::throw_errno(to.string());
-  if (content.bytes) return base::write_all(out.get(), *content.bytes);
-  const base::UniqueFd in(::open(content.path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!in && errno == ENOENT) throw changed(content.path);
-  if (!in) base::throw_errno(content.path);
-  base::clone_content(in.get(), out.get(), &cancel);
 }
 
 std::string read_if_any(const fs::path& file) {
@@ -88,36 +66,40 @@ std::string KeptSource::keep_tree(const sync::Tree& tree) const {
   return name;
 }
 
-void KeptSource::keep_file(const base::Digest& digest, std::uint64_t size, const sync::Content& content,
-                           const base::CancelToken& cancel) {
-  cancel.check();
-  base::while_doing("keeping " + base::printable(content.path), [&] {
-    if (size <= kSmall) return pack(digest, content);
-    const fs::path file = contents_ / base::to_hex(digest);
-    if (holds(file, digest)) return;
-    base::make_folders(contents_, 0700);
-    copy_large(content, file, cancel);
-    if (!holds(file, digest)) throw changed(content.path);
-  });
+std::optional<sync::Content::Part> KeptSource::find(const base::Digest& digest) {
+  const auto known = packed_.find(digest);
+  if (known == packed_.end() || base::sha256(read(known->second)) != digest) return std::nullopt;
+  return known->second;
 }
 
-void KeptSource::pack(const base::Digest& digest, const sync::Content& content) {
-  const auto known = packed_.find(digest);
-  if (known != packed_.end() && base::sha256(packed(known->second).read(SIZE_MAX)) == digest) return;
-  std::string bytes;
-  try {
-    bytes = content.read(SIZE_MAX);
-  } catch (const Error& error) {
-    if (error.code() != Code::missing) throw;
-    throw changed(content.path);
-  }
-  if (base::sha256(bytes) != digest) throw changed(content.path);
+sync::Content::Part KeptSource::add(const base::Digest& digest, std::string_view bytes) {
   const sync::Content::Part part{pack_size_, bytes.size()};
   waiting_ += bytes;
   waiting_index_ += base::ByteWriter().digest(digest).u64(part.offset).u64(part.size).data();
   pack_size_ += part.size;
-  packed_[digest] = part;
-  if (waiting_.size() >= kBatch) flush();
+  return part;
+}
+
+bool KeptSource::is_full() const {
+  return waiting_.size() >= kBatch;
+}
+
+std::string KeptSource::read(const sync::Content::Part& part) const {
+  return packed(part).read(SIZE_MAX);
+}
+
+// Never a hard link: a build may write into the source's files, and git takes a file whose link count changed
+// for a changed one.
+void KeptSource::keep_shared(const base::Digest& digest, int fd) const {
+  const fs::path file = contents_ / base::to_hex(digest);
+  base::make_folders(contents_, 0700);
+  const base::UniqueFd out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!out) base::throw_errno(file.string());
+  try {
+    base::share_content(fd, out.get());
+  } catch (const Error&) {
+    fs::remove(file);
+  }
 }
 
 // The pack first: the index tells of nothing that is not there.

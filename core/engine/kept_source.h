@@ -3,20 +3,21 @@
 // bytes that the run began with, whatever became of the source meanwhile:
 //
 //   trees/<sha256>     encoded composed trees (core/sync/tree_codec.h), by the digest of the encoding
-//   content/<sha256>   the bytes of a large file
-//   content/pack       the bytes of small ones, one after the other, since thousands of files would cost more
+//   content/<sha256>   a large file, where the file system can share its blocks
+//   content/pack       the bytes of the others, one after the other, since thousands of files would cost more
 //                      than they hold
 //   content/index      what lies where in the pack: digest, offset, size, 48 bytes each
 //
-// Kept is what a target has to be sent; of what it has already (keep.h decides) the source itself is asked
-// again. Whoever reads kept bytes checks their digest: a kill or a power failure may have cut them short. One
-// thread.
+// Kept is what a target has to be sent; of what it has already, and of large files that would have to be
+// copied, the source itself is asked again. Whoever reads kept bytes checks their digest: a kill or a power
+// failure may have cut them short. One thread; read() from any.
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 
-#include "core/base/cancel.h"
 #include "core/base/digest.h"
 #include "core/sync/compose.h"
 
@@ -24,32 +25,33 @@ namespace porter::engine {
 
 class KeptSource {
  public:
-  // Of files up to this size many go into one pack.
-  static constexpr std::uint64_t kSmall = 64U << 10U;
-
   // Reads what is there of the index. Throws Error(io).
   explicit KeptSource(const std::filesystem::path& run_folder);
 
   // Gives the name for load(). On disk when it returns.
   std::string keep_tree(const sync::Tree& tree) const;
-  // Written when flush() returns. Throws Error(source) when the content is not, or no longer, that of the
-  // digest.
-  void keep_file(const base::Digest& digest, std::uint64_t size, const sync::Content& content,
-                 const base::CancelToken& cancel);
+  // Where these bytes are from an earlier attempt of the run, whole and unspoilt.
+  std::optional<sync::Content::Part> find(const base::Digest& digest);
+  // Can be read when flush() returns.
+  sync::Content::Part add(const base::Digest& digest, std::string_view bytes);
+  // So much waits that a flush is worth it.
+  bool is_full() const;
   void flush();
+  std::string read(const sync::Content::Part& part) const;
+  // A whole large file, if that costs no copy.
+  void keep_shared(const base::Digest& digest, int fd) const;
   // Files that were not kept are looked for in the folder `source`. Throws Error(io) for a damaged tree.
   sync::Composed load(const std::string& tree, const std::string& source) const;
 
  private:
-  void pack(const base::Digest& digest, const sync::Content& content);
   sync::Content packed(const sync::Content::Part& part) const;
   std::map<std::string, std::uintmax_t> large_files() const;
 
   std::filesystem::path trees_;
   std::filesystem::path contents_;
-  std::map<base::Digest, sync::Content::Part> packed_;
-  std::uint64_t pack_size_ = 0;  // with what waits
-  std::string waiting_;          // for the pack
+  std::map<base::Digest, sync::Content::Part> packed_;  // by an earlier attempt
+  std::uint64_t pack_size_ = 0;                         // with what waits
+  std::string waiting_;                                 // for the pack
   std::string waiting_index_;
 };
 

@@ -94,7 +94,9 @@ void LiveModule::stage(const sync::Composed& composed, const std::vector<std::st
     run_.around.sink.handle(event::Progress{deployment_.module_name(), deployment_.host_name(), "sending",
                                             now.bytes_done, now.bytes_total});
   };
-  deployment_.report = endpoint.stage(stage_request(deployment_, run_.request), composed, progress);
+  // What a handler composed lives as long as this call.
+  endpoint::ContentStore* store = &composed == deployment_.composed.get() ? run_.contents : nullptr;
+  deployment_.report = endpoint.stage(stage_request(deployment_, run_.request), composed, progress, store);
   deployment_.has_tree = true;
   for (const std::string& seed : missing)
     endpoint.upload(module_.checkout.tree / seed, shared_path(seed));

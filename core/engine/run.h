@@ -9,6 +9,7 @@
 #include "core/bus/run_registry.h"
 #include "core/bus/watcher.h"
 #include "core/endpoint/agent_bundle.h"
+#include "core/endpoint/content_store.h"
 #include "core/engine/engine.h"
 #include "core/engine/shield.h"
 #include "core/engine/watchdog.h"
@@ -57,6 +58,7 @@ struct Run {
   std::shared_ptr<bus::RunRegistry> registry = std::make_shared<bus::RunRegistry>();
   BusEvents bus_events;
   Connector connector;
+  endpoint::ContentStore* contents = nullptr;  // what is sent comes from there; the walk's own
   endpoint::AgentBundle agents;
   transport::SshLoops loops;
 };

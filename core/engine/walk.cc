@@ -63,6 +63,17 @@ void Walk::each_target(ModuleRun& module, State state, const std::function<void(
   for_each_at_once<Deployment>(here, [&](Deployment& one) { attempt(one, [&] { work(one); }); });
 }
 
+void Walk::keep_contents() {
+  kept = std::make_unique<KeptSource>(folder->path());
+  contents = std::make_unique<ContentPack>(*kept, run.shield.waits());
+  run.contents = contents.get();
+}
+
+void Walk::end_contents() {
+  run.contents = nullptr;
+  contents.reset();
+}
+
 void Walk::record(const Deployment& one, Step step) {
   if (folder) folder->record(one.place, step);
 }

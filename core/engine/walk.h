@@ -4,8 +4,11 @@
 // thread owns it; the work runs on a thread for each host.
 
 #include <functional>
+#include <memory>
 #include <optional>
 
+#include "core/engine/content_pack.h"
+#include "core/engine/kept_source.h"
 #include "core/engine/prepare.h"
 #include "core/engine/run.h"
 #include "core/engine/run_folder.h"
@@ -17,7 +20,13 @@ struct Walk {
 
   Run& run;
   Fleet fleet;
-  std::optional<RunFolder> folder;  // once something is about to change
+  std::optional<RunFolder> folder;   // once something is about to change
+  std::unique_ptr<KeptSource> kept;  // of that folder, for a deploy; before `contents`, which uses it
+  std::unique_ptr<ContentPack> contents;
+
+  // From now on what is sent is kept in the folder.
+  void keep_contents();
+  void end_contents();
 
   void each_host(const std::function<void(HostRun&)>& work);
   void each_module_on_host(const std::function<void(HostRun&, Deployment&)>& work);

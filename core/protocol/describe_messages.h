@@ -131,7 +131,7 @@ void describe(A& a, Staged& m) {
 }
 template <class A>
 void describe(A& a, SealStage& m) {
-  a.text(m.site, kMaxPath), describe(a, m.header);
+  a.text(m.site, kMaxPath), describe(a, m.header), a.choice(m.touched, 2);
 }
 template <class A>
 void describe(A& a, Sealed& m) {

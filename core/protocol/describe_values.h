@@ -129,6 +129,7 @@ void describe(A& a, HistoryRecord& v) {
 template <class A>
 void describe(A& a, CommitNote& v) {
   a.text(v.action, kMaxWord), a.text(v.config, kMaxWord), a.text(v.message, kMaxText);
+  a.choice(v.link, 4);
 }
 
 template <class A>

@@ -268,6 +268,7 @@ struct SealStage {
   static constexpr Type kType = Type::seal;
   std::string site;
   SealHeader header;
+  Touched touched = Touched::maybe;
 };
 struct Sealed {
   static constexpr Type kType = Type::sealed;

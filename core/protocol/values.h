@@ -20,6 +20,8 @@ enum class LinkMode : std::uint8_t { automatic = 1, reflink = 2, copy = 3, hard 
 enum class Durability : std::uint8_t { full = 1, none = 2 };
 // Which files a deploy may delete: those that a manifest of ours lists, or unknown ones too.
 enum class Deletion : std::uint8_t { listed = 1, unknown = 2 };
+// Whether others than the stage itself may have written into it: handlers.
+enum class Touched : std::uint8_t { maybe = 1, no = 2 };
 // Whether a path that somebody else made may be taken over.
 enum class Adoption : std::uint8_t { refuse = 1, adopt = 2 };
 
@@ -191,6 +193,7 @@ struct CommitNote {
   std::string action = "commit";  // or "rollback"
   std::string config;
   std::string message;
+  LinkMode link = LinkMode::automatic;  // automatic keeps a release that is removed as a spare
 };
 
 // How a tree on the target differs from its seal.

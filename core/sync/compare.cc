@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "core/base/bytes.h"
@@ -146,20 +147,41 @@ Tree make_part(const Tree& mine, const std::vector<FolderDigest>& theirs) {
   return part;
 }
 
-Tree complete_part(const Tree& part, const Tree& wanted) {
-  Tree whole;
-  whole.identity = part.identity;
-  whole.folders = part.folders;
+Tree part_without(const Tree& tree, const std::vector<std::uint32_t>& branches) {
+  Tree part;
+  part.identity = tree.identity;
+  if (!branches.empty() && branches.front() == 0) {
+    part.folders.push_back(tree.folders.front());
+    return part;
+  }
+  auto next = branches.begin();
+  for (std::size_t i = 0; i < tree.folders.size();) {
+    if (next != branches.end() && *next == i) {
+      ++next;
+      i = end_of_branch(tree, i);
+    } else {
+      part.folders.push_back(tree.folders[i++]);
+    }
+  }
+  return part;
+}
+
+Tree complete_part(Tree part, const Tree& wanted) {
+  const std::size_t shown = part.folders.size();
+  std::vector<Folder> left_out;
   for (const Folder& folder : part.folders)
     for (const Entry& entry : folder.entries) {
       if (entry.kind != Kind::folder) continue;
       const std::string path = join_path(folder.path, entry.name);
-      if (part.find_folder(path) == nullptr) append_branch(whole.folders, entry, path, wanted);
+      if (part.find_folder(path) == nullptr) append_branch(left_out, entry, path, wanted);
     }
-  std::sort(whole.folders.begin(), whole.folders.end(),
-            [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
-  whole.seal_digests();
-  return whole;
+  if (left_out.empty()) return part;
+  std::move(left_out.begin(), left_out.end(), std::back_inserter(part.folders));
+  std::inplace_merge(part.folders.begin(), part.folders.begin() + static_cast<std::ptrdiff_t>(shown),
+                     part.folders.end(),
+                     [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
+  part.seal_digests();
+  return part;
 }
 
 }  // namespace porter::sync

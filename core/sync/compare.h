@@ -28,8 +28,11 @@ std::vector<FolderDigest> decode_folder_digests(std::string_view bytes);
 // the root always). Closed upward: where a folder differs, so does every folder above it.
 Tree make_part(const Tree& mine, const std::vector<FolderDigest>& theirs);
 
+// The part of a tree without these folders (by index, each with all below it); the root's own entries stay.
+Tree part_without(const Tree& tree, const std::vector<std::uint32_t>& branches);
+
 // Fills a part up again: folders that it lacks are taken from `wanted`, whose folder at the same path must
 // have the same digest. Throws Error(protocol) where it has not. Stamps are not filled in.
-Tree complete_part(const Tree& part, const Tree& wanted);
+Tree complete_part(Tree part, const Tree& wanted);
 
 }  // namespace porter::sync

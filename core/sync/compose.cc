@@ -115,9 +115,21 @@ std::string Content::read(std::size_t limit) const {
 }
 
 Content Composed::content_of(std::size_t folder, std::size_t entry) const {
-  const std::string path = join_path(tree.folders[folder].path, tree.folders[folder].entries[entry].name);
-  const auto overlaid = overlaid_.find(path);
-  return overlaid == overlaid_.end() ? Content{root_ + "/" + path, nullptr} : overlaid->second;
+  const EntryRef ref{static_cast<std::uint32_t>(folder), static_cast<std::uint32_t>(entry)};
+  if (const Content* other = overlaid(ref)) return *other;
+  return {folder_path(folder) + "/" + tree.folders[folder].entries[entry].name, nullptr};
+}
+
+const Content* Composed::overlaid(EntryRef ref) const {
+  if (overlaid_.empty()) return nullptr;
+  const Folder& folder = tree.folders[ref.folder];
+  const auto found = overlaid_.find(join_path(folder.path, folder.entries[ref.entry].name));
+  return found == overlaid_.end() ? nullptr : &found->second;
+}
+
+std::string Composed::folder_path(std::size_t folder) const {
+  const std::string& path = tree.folders[folder].path;
+  return path.empty() ? root_ : root_ + "/" + path;
 }
 
 Composer::Composer(Tree walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns)

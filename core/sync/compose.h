@@ -55,6 +55,10 @@ class Composed {
   // Of an entry of kind file.
   Content content_of(std::size_t folder, std::size_t entry) const;
   Content content_of(EntryRef ref) const { return content_of(ref.folder, ref.entry); }
+  // Where it is, when that is not in folder_path(); null otherwise.
+  const Content* overlaid(EntryRef ref) const;
+  // Of the source, on the operator's side.
+  std::string folder_path(std::size_t folder) const;
 
  private:
   friend class Composer;

@@ -87,6 +87,11 @@ std::string FileAt::path() const {
   return shown + "/" + name;
 }
 
+Stamp stamp_of(const struct stat& status) {
+  return {static_cast<std::uint64_t>(status.st_ino), static_cast<std::uint64_t>(status.st_size),
+          to_ns(status.st_mtim), to_ns(status.st_ctim)};
+}
+
 std::int64_t wall_clock_ns() {
   struct timespec now {};
   ::clock_gettime(CLOCK_REALTIME, &now);

@@ -1,5 +1,5 @@
 #pragma once
-// The digest of one file as it was at one moment. Internal to core/sync.
+// The digest of one file as it was at one moment.
 
 #include <sys/stat.h>
 
@@ -9,6 +9,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/digest.h"
+#include "core/sync/tree.h"
 
 namespace porter::sync {
 
@@ -31,6 +32,8 @@ std::int64_t wall_clock_ns();
 inline std::int64_t to_ns(const struct timespec& time) {
   return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
+
+Stamp stamp_of(const struct stat& status);
 
 // Clocks of file systems stand still for up to this (the kernel's tick, rounded up well). Whether a file
 // changed while it was read can only be seen when its last change before lies further back.

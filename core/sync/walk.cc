@@ -64,11 +64,6 @@ std::vector<Name> list_names(DIR* dir, const std::string& shown) {
   return names;
 }
 
-Stamp stamp_of(const struct stat& status) {
-  return {static_cast<std::uint64_t>(status.st_ino), static_cast<std::uint64_t>(status.st_size),
-          to_ns(status.st_mtim), to_ns(status.st_ctim)};
-}
-
 Kind kind_of(const struct stat& status) {
   return S_ISDIR(status.st_mode) ? Kind::folder : S_ISLNK(status.st_mode) ? Kind::link : Kind::file;
 }

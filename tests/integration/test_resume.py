@@ -282,7 +282,7 @@ class Resume(porter.Case):
         self.fill("first")
         self.deploy()
         (self.directory / "root/src/file.txt").write_text("second\n")
-        self.deploy_killed_at("SIG_DEPLOY_START-root")
+        self.deploy_killed_at("SIG_SOURCE_POST_SEND-root")
         content = self.home / ".local/state/porter/runs" / self.only_run() / "content"
         self.assertEqual(sorted(os.listdir(content)), ["index", "pack"])
         self.assertEqual((content / "pack").read_text(), "second\n")
@@ -301,7 +301,7 @@ class Resume(porter.Case):
             each.unlink()
         self.fill("third")
         result = self.run_admin("resume", self.only_run(), code=porter.NOTHING_ACTIVATED)
-        self.assertRegex(result.err, r"src/(file\.txt|large\.bin): is not what it was when the run began")
+        self.assertRegex(result.err, r"src/(file\.txt|large\.bin): is not what it was when the deploy began")
         self.assertEqual(self.live_ids(), old)
 
     def test_two_operators_agree_by_what_is_on_the_target(self):

@@ -16,6 +16,7 @@
 
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/endpoint/content_store.h"
 #include "core/endpoint/endpoint.h"
 #include "core/sync/compose.h"
 #include "core/sync/plan.h"
@@ -183,8 +184,9 @@ class FakeEndpoint final : public endpoint::Endpoint {
   void unlock(const std::string& site) override { take("unlock", site); }
 
   protocol::StageReport stage(const protocol::StageRequest& request, const sync::Composed& composed,
-                              const endpoint::ProgressSink&) override {
+                              const endpoint::ProgressSink&, endpoint::ContentStore* store) override {
     take("stage", request.site);
+    if (store != nullptr) read_all(composed, *store);
     change(request.site, [&](FakeHosts::Site& site) {
       if (site.sealed.contains(request.release_id))
         throw base::Error(base::Code::refused, "release " + request.release_id + " exists");
@@ -197,7 +199,8 @@ class FakeEndpoint final : public endpoint::Endpoint {
     report.files_whole = composed.tree.file_count();
     return report;
   }
-  protocol::SealHeader seal(const std::string& path, const protocol::SealHeader& header) override {
+  protocol::SealHeader seal(const std::string& path, const protocol::SealHeader& header,
+                            protocol::Touched) override {
     take("seal", path);
     change(path, [&](FakeHosts::Site& site) {
       site.staged.clear();
@@ -310,6 +313,22 @@ class FakeEndpoint final : public endpoint::Endpoint {
   void close() override {}
 
  private:
+  // As if the target had none of it.
+  static void read_all(const sync::Composed& composed, endpoint::ContentStore& store) {
+    std::vector<sync::EntryRef> files;
+    for (std::uint32_t folder = 0; folder < composed.tree.folders.size(); ++folder) {
+      const std::vector<sync::Entry>& entries = composed.tree.folders[folder].entries;
+      for (std::uint32_t entry = 0; entry < entries.size(); ++entry)
+        if (entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
+    }
+    store.expect(composed, files);
+    for (const sync::EntryRef file : files) {
+      const std::string path = composed.content_of(file).path;
+      if (!store.read(composed, file))
+        throw base::Error(base::Code::source, path + ": is not what it was when the deploy began");
+    }
+  }
+
   void take(const std::string& what, const std::string& path) {
     waits_.check();
     hosts_.take(host_ + " " + what + " " + path);

@@ -88,9 +88,9 @@ void check_no_strays(const std::string& path, const std::set<std::string>& ids, 
   CHECK(names_in(porter / "manifests") == ids);
   CHECK(names_in(porter / "trash").empty());
   for (const std::string& name : names_in(porter)) {
-    const std::set<std::string> known = {"format", "lock",    "manifests", "staging",  "undo",
-                                         "trash",  "journal", "history",   "live",     "pinned",
-                                         "bad",    "frozen",  "outside",   "forgotten"};
+    const std::set<std::string> known = {"format",  "lock",      "manifests", "staging",   "undo", "trash",
+                                         "journal", "history",   "live",      "pinned",    "bad",  "frozen",
+                                         "outside", "forgotten", "spare",     "spare.seal"};
     CAPTURE(name);
     CHECK(known.count(name) == 1);
   }

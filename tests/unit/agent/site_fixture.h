@@ -116,13 +116,19 @@ inline PrepareOptions options(Adopt adopt = Adopt::no) {
   return result;
 }
 
+inline std::string path_of(const Stage& stage, sync::EntryRef file) {
+  const sync::Folder& folder = stage.wanted().folders[file.folder];
+  return sync::join_path(folder.path, folder.entries[file.entry].name);
+}
+
 // How many files were sent.
 inline std::size_t fill(Stage& stage, const Wants& wants) {
   stage.set_wanted(make_tree(wants));
+  stage.fit_spare();
   stage.make_folders();
-  const std::vector<std::string> missing = stage.clone_same();
-  for (const std::string& path : missing)
-    stage.put_file(path, wants.at(path).content);
+  const std::vector<sync::EntryRef> missing = stage.clone_same();
+  for (const sync::EntryRef file : missing)
+    stage.put_files({{file, wants.at(path_of(stage, file)).content}});
   stage.make_links();
   stage.finish();
   return missing.size();

@@ -182,12 +182,13 @@ TEST_CASE("a stage refuses wrong content, and takes the file when it is sent aga
   Stage stage = site.begin_stage("r1", "run1");
   stage.set_wanted(make_tree({{"a", file("right")}}));
   stage.make_folders();
-  CHECK(code_of([&] { stage.put_file("a", "wrong"); }) == Code::protocol);
-  CHECK(code_of([&] { stage.put_file("a", "too much"); }) == Code::protocol);
-  CHECK(code_of([&] { stage.put_file("b", "unasked"); }) == Code::protocol);
+  const sync::EntryRef file = stage.file_at("a");
+  CHECK(stage.put_files({{file, "wrong"}, {file, "too much"}}).size() == 2);
+  CHECK_FALSE(stage.has(file));
+  CHECK(code_of([&] { stage.file_at("b"); }) == Code::protocol);
   CHECK(fs::is_empty(stage.path()));
   CHECK(code_of([&] { stage.finish(); }) == Code::protocol);
-  stage.put_file("a", "right");
+  CHECK(stage.put_files({{file, "right"}}).empty());
   stage.finish();
   CHECK(base::read_file(stage.path() + "/a") == "right");
 }
@@ -409,7 +410,7 @@ TEST_CASE("a folder inside the site that became a link to outside is refused, an
     stage.make_folders();
     fs::remove(fs::path(stage.path()) / "app");
     fs::create_directory_symlink(outside.path(), fs::path(stage.path()) / "app");
-    CHECK(code_of([&] { stage.put_file("app/main.py", "print(1)\n"); }) == Code::refused);
+    CHECK(code_of([&] { stage.put_files({{stage.file_at("app/main.py"), "print(1)\n"}}); }) == Code::refused);
   }
   SECTION("a folder of the release that is pruned") {
     fs::remove_all(root / "releases/r0/app");
@@ -497,12 +498,18 @@ TEST_CASE("what an application of another user left in an old release stops no d
   site.activate("r3", "run3");
   const CommitResult result = site.commit("r3", 1);
   CHECK(result.pruned == std::vector<std::string>{"r1"});
-  REQUIRE(result.warnings.size() == 1);
-  CHECK(result.warnings[0].find("/.porter/trash/") != std::string::npos);
+  CHECK(result.warnings.empty());  // it is the spare, and as such of no use
+  CHECK(site.look().leftovers == 0);
+  send(site, "r4", tree);
+  site.activate("r4", "run4");
+  protocol::CommitNote copies;
+  copies.link = protocol::LinkMode::copy;
+  const CommitResult last = site.commit("r4", 1, copies);
+  REQUIRE(last.warnings.size() == 1);
+  CHECK(last.warnings[0].find("/.porter/trash/") != std::string::npos);
   site.release_lock();
   REQUIRE_FALSE(site.prepare(options()));
   CHECK(site.look().leftovers == 1);
-  deploy(site, "r4", tree);
   REQUIRE(::seteuid(0) == 0);
   for (const auto& entry : fs::recursive_directory_iterator(site.path() + "/.porter/trash"))
     REQUIRE(::lchown(entry.path().c_str(), ordinary, static_cast<gid_t>(-1)) == 0);

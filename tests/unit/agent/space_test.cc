@@ -61,8 +61,8 @@ TEST_CASE("what a release needs: blocks of what is written, an inode for every e
                                      {"c", file(std::string(4097, 'c'))},
                                      {"d", folder()},
                                      {"d/link", link("../a")}});
-  const std::vector<bool> all(3, true);
-  const std::vector<bool> last = {false, false, true};
+  const std::vector<Coming> all(3, Coming::sent);
+  const std::vector<Coming> last = {Coming::cloned, Coming::cloned, Coming::sent};
   const Space space = plain(0, 0);
   CHECK(need_of(tree, all, Layout::releases, Take::automatic, space).bytes == 3 * 4096);
   CHECK(need_of(tree, all, Layout::releases, Take::automatic, space).inodes == 5);
@@ -72,6 +72,9 @@ TEST_CASE("what a release needs: blocks of what is written, an inode for every e
   shared.copies_cost = false;
   CHECK(need_of(tree, last, Layout::releases, Take::automatic, shared).bytes == 2 * 4096);
   CHECK(need_of(tree, last, Layout::releases, Take::automatic, shared).inodes == 5);
+  // What a spare has is paid for.
+  CHECK(need_of(tree, {Coming::there, Coming::there, Coming::sent}, Layout::releases, Take::automatic, space)
+            .bytes == 2 * 4096);
   // A second name is no file.
   CHECK(need_of(tree, last, Layout::releases, Take::hard, space).bytes == 2 * 4096);
   CHECK(need_of(tree, last, Layout::releases, Take::hard, space).inodes == 3);

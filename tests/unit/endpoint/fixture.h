@@ -108,7 +108,7 @@ inline protocol::StageReport deploy(endpoint::Endpoint& agent, const fs::path& s
   header.release_id = id;
   header.run_id = "run1";
   header.skip_key = "key-" + id;
-  agent.seal(site.string(), header);
+  agent.seal(site.string(), header, protocol::Touched::maybe);
   agent.activate(site.string(), id, "run1", protocol::Deletion::listed);
   agent.commit(site.string(), id, 5, {});
   return report;

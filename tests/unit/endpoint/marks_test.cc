@@ -36,7 +36,7 @@ TEST_CASE("marks, and a deploy that was taken back, show in what the agent sees"
   at.agent->stage(stage_request(at.site, "r3"), compose(at.source), {});
   protocol::SealHeader header;
   header.release_id = "r3";
-  at.agent->seal(site, header);
+  at.agent->seal(site, header, protocol::Touched::maybe);
   at.agent->activate(site, "r3", "run1", protocol::Deletion::listed);
   at.agent->revert(site, "r3", "health check");
   const protocol::SiteState state = at.look();

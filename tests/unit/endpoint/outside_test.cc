@@ -23,7 +23,7 @@ struct Outside {
     agent->stage(stage_request(site, id), compose(source), {});
     protocol::SealHeader header;
     header.release_id = id;
-    agent->seal(site, header);
+    agent->seal(site, header, protocol::Touched::maybe);
   }
   void install(const std::string& id, std::string_view content) const {
     agent->install_file(site, id, content, etc / "conf", 0);

@@ -175,7 +175,7 @@ TEST_CASE("a source that changes while it is sent fails the stage and nothing el
   const sync::Composed composed = compose(tree.source);
   write(tree.source / "dir7/file7", "changed behind the composer's back");
   const std::string text = text_of([&] { agent->stage(stage_request(tree.site, "r1"), composed, {}); });
-  CHECK(text.find("dir7/file7: changed while it was being deployed") != std::string::npos);
+  CHECK(text.find("dir7/file7: is not what it was when the deploy began") != std::string::npos);
   CHECK_FALSE(fs::exists(tree.site / "releases/r1"));
   deploy(*agent.endpoint, tree.site, "r1", compose(tree.source));
   CHECK(listing(tree.source) == listing(tree.site / "current/"));
@@ -240,7 +240,7 @@ TEST_CASE("a release goes back by revert, and away by discard", "[stage]") {
   agent->stage(stage_request(tree.site, "r2"), composed, {});
   protocol::SealHeader header;
   header.release_id = "r2";
-  agent->seal(tree.site.string(), header);
+  agent->seal(tree.site.string(), header, protocol::Touched::maybe);
   agent->activate(tree.site.string(), "r2", "run1", protocol::Deletion::listed);
   CHECK(fs::read_symlink(tree.site / "current") == "releases/r2");
   agent->revert(tree.site.string(), "r2", "");

@@ -212,8 +212,7 @@ TEST_CASE("a source without files composes an empty tree, with the config files 
   shop.write("root/config/testing/local.py", "X = 1\n");
   Deployment& deployment = shop.deployment();
   deployment.module->checkout.tree.clear();
-  const auto composition =
-      shop.compositions.compose(deployment.module->checkout, *deployment.settings, {});
+  const auto composition = shop.compositions.compose(deployment.module->checkout, *deployment.settings, {});
   CHECK(composition->tree.tree.file_count() == 1);
   CHECK(composition->tree.tree.find("local.py") != nullptr);
   CHECK(compose_nothing().tree.file_count() == 0);

@@ -1,6 +1,8 @@
 #include "core/engine/kept_source.h"
 
+#include "core/base/error.h"
 #include "core/base/files.h"
+#include "core/engine/content_pack.h"
 #include "core/sync/walk.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_of.h"
@@ -24,10 +26,25 @@ struct Kept {
     base::write_file(source() / path, text);
   }
   base::Digest digest_of(const std::string& path) const { return tree.find(path)->digest; }
-  void keep(const std::string& path) const {
+  sync::EntryRef ref(const std::string& path) const {
+    const std::size_t index = tree.folder_index(sync::parent_path(path)).value();
+    const sync::Folder& in = tree.folders[index];
+    return {static_cast<std::uint32_t>(index),
+            static_cast<std::uint32_t>(in.find(sync::base_name(path)) - in.entries.data())};
+  }
+  // As a run does that sends it. Nothing when it is not what was composed.
+  std::optional<std::string> keep(const std::string& path) const { return keep_all({path}).front(); }
+  std::vector<std::optional<std::string>> keep_all(const std::vector<std::string>& paths) const {
     KeptSource kept(run());
-    kept.keep_file(digest_of(path), tree.find(path)->size, {(source() / path).string(), nullptr}, {});
-    kept.flush();
+    ContentPack pack(kept, {});
+    std::vector<sync::EntryRef> refs;
+    for (const std::string& path : paths)
+      refs.push_back(ref(path));
+    pack.expect(composed, refs);
+    std::vector<std::optional<std::string>> found;
+    for (const sync::EntryRef one : refs)
+      found.push_back(pack.read(composed, one));
+    return found;
   }
   KeptSource kept() const { return KeptSource(run()); }
   std::string content(const sync::Composed& of, const std::string& path) const {
@@ -83,13 +100,14 @@ TEST_CASE("the same bytes are kept once, and later writing into the source does 
 }
 
 TEST_CASE("bytes that are only in memory are written down") {
-  const Kept at;
+  Kept at;
   const std::string text = GENERATE(std::string("made by a handler"), std::string(200'000, 'h'));
-  KeptSource kept = at.kept();
-  kept.keep_file(base::sha256(text), text.size(), {"", std::make_shared<const std::string>(text)}, {});
-  kept.flush();
-  const std::string file = text.size() <= KeptSource::kSmall ? "pack" : base::to_hex(base::sha256(text));
-  CHECK(base::read_file(at.run() / "content" / file) == text);
+  sync::Composer composer(at.tree, at.source().string(), {});
+  composer.add_bytes("made", std::make_shared<const std::string>(text), 0644, sync::Layer::handlers, "p");
+  at.composed = composer.finish();
+  at.tree = at.composed.tree;
+  CHECK(at.keep("made") == text);
+  CHECK(base::read_file(at.run() / "content/pack") == text);
 }
 
 TEST_CASE("many small files are one, and each comes back") {
@@ -98,15 +116,13 @@ TEST_CASE("many small files are one, and each comes back") {
     at.write("many/" + std::to_string(i),
              std::string(static_cast<std::size_t>(i) * 100, static_cast<char>('a' + i % 26)));
   at.tree = sync::walk_folder(at.source().string(), {});
-  {
-    KeptSource kept = at.kept();
-    for (int i = 0; i < 500; ++i) {
-      const std::string path = "many/" + std::to_string(i);
-      kept.keep_file(at.digest_of(path), at.tree.find(path)->size, {(at.source() / path).string(), nullptr},
-                     {});
-    }
-    kept.flush();
-  }
+  at.composed = sync::Composed(at.tree, at.source().string(), {});
+  std::vector<std::string> paths;
+  for (int i = 0; i < 500; ++i)
+    paths.push_back("many/" + std::to_string(i));
+  const auto found = at.keep_all(paths);
+  for (std::size_t i = 0; i < found.size(); ++i)
+    CHECK(found[i] == base::read_file(at.source() / paths[i]));
   for (const int i : {0, 1, 250, 499})
     CHECK(at.kept_bytes("many/" + std::to_string(i)) ==
           std::string(static_cast<std::size_t>(i) * 100, static_cast<char>('a' + i % 26)));
@@ -119,9 +135,27 @@ TEST_CASE("a file that is not what was composed is not kept") {
     at.write(path, "changed\n");
   else
     std::filesystem::remove(at.source() / path);
-  const base::Error problem = tests::error_of([&] { at.keep(path); });
-  CHECK(problem.code() == base::Code::source);
-  CHECK(problem.message().find(path) != std::string::npos);
+  CHECK_FALSE(at.keep(path));
+  CHECK_FALSE(std::filesystem::exists(at.run() / "content"));
+}
+
+TEST_CASE("whoever waits for a content hears of a full disk, and of a stop") {
+  const Kept at;
+  KeptSource kept(at.run());
+  SECTION("a disk that cannot be written to") {
+    base::make_folders(at.run());
+    base::write_file(at.run() / "content", "in the way");
+    ContentPack pack(kept, {});
+    pack.expect(at.composed, {at.ref("page.html")});
+    CHECK(tests::error_of([&] { pack.read(at.composed, at.ref("page.html")); }).code() == base::Code::io);
+  }
+  SECTION("a stop") {
+    const base::CancelToken stop;
+    stop.cancel();
+    ContentPack pack(kept, stop);
+    pack.expect(at.composed, {at.ref("page.html")});
+    CHECK_THROWS_AS(pack.read(at.composed, at.ref("page.html")), base::Interrupted);
+  }
 }
 
 TEST_CASE("kept bytes that a power failure spoiled are kept anew") {
@@ -129,9 +163,8 @@ TEST_CASE("kept bytes that a power failure spoiled are kept anew") {
   const std::string path = GENERATE(as<std::string>(), "page.html", "sub/data.bin");
   const std::string whole = base::read_file(at.source() / path);
   at.keep(path);
-  const bool small = path == "page.html";
-  const auto file = at.run() / "content" / (small ? "pack" : base::to_hex(at.digest_of(path)));
-  base::write_file(file, GENERATE_COPY(std::string(), whole.substr(0, 3), std::string(whole.size(), 'z')));
+  base::write_file(at.run() / "content/pack",
+                   GENERATE_COPY(std::string(), whole.substr(0, 3), std::string(whole.size(), 'z')));
   at.keep(path);
   CHECK(at.kept_bytes(path) == whole);
 }

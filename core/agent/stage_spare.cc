@@ -1,0 +1,156 @@
+// Fitting a spare to the wanted tree: one look at everything that is there, folder by folder, several at
+// once. Nothing about it is trusted but what a stamp or the content itself proves, and no file's content is
+// ever changed: one that differs goes and is made anew.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/stage_parts.h"
+#include "core/base/crew.h"
+#include "core/base/error.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Error;
+
+class Fitter {
+ public:
+  Fitter(StageParts& parts, const sync::Tree& spare) : parts_(parts), spare_(spare) {}
+
+  bool run() {
+    std::vector<std::uint32_t> old;
+    for (std::uint32_t i = 0; i < parts_.wanted.folders.size(); ++i) {
+      if (prepare_folder(i)) old.push_back(i);
+    }
+    reach("spare: folders made");
+    base::Crew crew(base::Crew::usual_threads(), {});
+    for (const std::uint32_t folder : old)
+      crew.add([this, folder] { fit(folder); });
+    crew.finish();
+    reach("spare: fitted");
+    return sound_;
+  }
+
+ private:
+  // Parents first. False for one that is made here and empty.
+  bool prepare_folder(std::uint32_t index) {
+    const sync::Folder& wanted = parts_.wanted.folders[index];
+    if (const sync::Folder* was = spare_.find_folder(wanted.path)) {
+      // One that its owner may not write into is opened for as long as this is a stage.
+      if ((was->mode & 0700U) != 0700U) open_up(index);
+      return true;
+    }
+    if (spare_.find(wanted.path) != nullptr) parts_.tree.remove_file(wanted.path);
+    parts_.tree.make_folder(wanted.path, 0700);
+    parts_.changes.add_folder(index);
+    parts_.changes.add_folder(
+        static_cast<std::uint32_t>(*parts_.wanted.folder_index(sync::parent_path(wanted.path))));
+    return false;
+  }
+
+  void open_up(std::uint32_t index) {
+    parts_.tree.set_mode(parts_.wanted.folders[index].path, 0700);
+    parts_.changes.add_folder(index);
+  }
+
+  void fit(std::uint32_t index) {
+    const sync::Folder& wanted = parts_.wanted.folders[index];
+    const std::optional<Beneath> here = try_open(wanted.path);
+    if (!here) {
+      sound_ = false;
+      return;
+    }
+    const sync::Folder* was = spare_.find_folder(wanted.path);
+    bool changed = false;
+    for (const FolderEntry& found : here->list())
+      changed |= !stays(*here, found, index, was);
+    if (changed) parts_.changes.add_folder(index);
+  }
+
+  std::optional<Beneath> try_open(const std::string& path) const {
+    try {
+      return parts_.tree.try_folder(path);
+    } catch (const Error&) {
+      return std::nullopt;  // a link where a folder was
+    }
+  }
+
+  // False for what is not as wanted; it is removed then.
+  bool stays(const Beneath& here, const FolderEntry& found, std::uint32_t index, const sync::Folder* was) {
+    const sync::Folder& folder = parts_.wanted.folders[index];
+    const sync::Entry* wanted = folder.find(found.name);
+    const sync::Entry* known = was == nullptr ? nullptr : was->find(found.name);
+    if (wanted != nullptr) {
+      const auto entry = static_cast<std::uint32_t>(wanted - folder.entries.data());
+      if (wanted->kind == sync::Kind::folder && found.kind == EntryKind::folder) return true;
+      if (wanted->kind == sync::Kind::link && here.link_target(found.name) == wanted->target) return true;
+      if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&
+          keep_file(here, {index, entry}, known))
+        return true;
+      if (wanted->kind == sync::Kind::folder) sound_ = false;  // its seal said it is one
+    }
+    if (found.kind == EntryKind::folder)
+      here.remove_all(found.name);
+    else
+      here.remove_file(found.name);
+    return false;
+  }
+
+  bool keep_file(const Beneath& here, sync::EntryRef ref, const sync::Entry* known) {
+    sync::Entry& entry = parts_.entry(ref);
+    struct stat info {};
+    if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+    // A second name of a file in a release that stays: its mode and time are that one's, too.
+    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) return false;
+    if (!holds(here, entry, info, known)) return false;
+    if (is_settled(entry, info)) {
+      entry.stamp = stamp_of(info);
+      return true;
+    }
+    const base::UniqueFd fd(::openat(here.descriptor(), entry.name.c_str(),
+                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!fd) return false;
+    settle_file(parts_, fd.get(), ref);
+    parts_.changes.add({ref});
+    return true;
+  }
+
+  static bool holds(const Beneath& here, const sync::Entry& entry, const struct stat& info,
+                    const sync::Entry* known) {
+    if (static_cast<std::uint64_t>(info.st_size) != entry.size) return false;
+    if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
+      return known->digest == entry.digest;
+    try {
+      const std::optional<base::UniqueFd> fd = here.try_open_file(entry.name);
+      return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+
+  bool is_settled(const sync::Entry& entry, const struct stat& info) const {
+    const bool timed = parts_.wanted.identity == sync::Identity::with_mtime;
+    return (info.st_mode & 07777U) == entry.mode && (!timed || mtime_ns(info) == entry.mtime_ns);
+  }
+
+  StageParts& parts_;
+  const sync::Tree& spare_;
+  std::atomic<bool> sound_{true};
+};
+
+}  // namespace
+
+bool fit_spare(StageParts& parts, const sync::Tree& spare) {
+  try {
+    return Fitter(parts, spare).run();
+  } catch (const Error&) {
+    return false;  // what stands in the way here does not in an empty folder
+  }
+}
+
+}  // namespace porter::agent

@@ -1,0 +1,35 @@
+#pragma once
+// Where stage() takes the contents of files from, when they are not simply read: read once for many hosts,
+// and kept. Used by several endpoints at once, each on the thread that called its stage().
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/sync/compose.h"
+
+namespace porter::endpoint {
+
+class ContentStore {
+ public:
+  // Contents up to this size come from here; larger ones are read by who sends them.
+  static constexpr std::uint64_t kLargest = 8U << 20U;
+
+  virtual ~ContentStore() = default;
+  ContentStore(const ContentStore&) = delete;
+  ContentStore& operator=(const ContentStore&) = delete;
+
+  // Will be read, mostly in this order. Before read() of any of them.
+  virtual void expect(const sync::Composed& composed, const std::vector<sync::EntryRef>& files) = 0;
+  // Waits until it is there. Nothing when the file is not what was composed any more. Throws base::Error and
+  // Interrupted.
+  virtual std::optional<std::string> read(const sync::Composed& composed, sync::EntryRef file) = 0;
+  // A larger one, open to be sent: kept, where that costs nothing.
+  virtual void keep_large(const sync::Entry& entry, int fd) = 0;
+
+ protected:
+  ContentStore() = default;
+};
+
+}  // namespace porter::endpoint

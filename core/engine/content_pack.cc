@@ -1,0 +1,129 @@
+#include "core/engine/content_pack.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace porter::engine {
+namespace {
+
+// How often a waiting sender looks whether it is still wanted; contents wake it at once.
+constexpr auto kLookUp = std::chrono::milliseconds(200);
+
+const sync::Entry& entry_of(const sync::Composed& composed, sync::EntryRef file) {
+  return composed.tree.folders[file.folder].entries[file.entry];
+}
+
+}  // namespace
+
+// SHA-256 is evenly spread: its first bytes are a hash already.
+std::size_t ContentPack::DigestHash::operator()(const base::Digest& digest) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  return hash;
+}
+
+ContentPack::ContentPack(KeptSource& kept, base::CancelToken cancel)
+    : kept_(kept), cancel_(std::move(cancel)), thread_([this] { read_ahead(); }) {}
+
+ContentPack::~ContentPack() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void ContentPack::expect(const sync::Composed& composed, const std::vector<sync::EntryRef>& files) {
+  const std::lock_guard lock(mutex_);
+  for (const sync::EntryRef file : files) {
+    const sync::Entry& entry = entry_of(composed, file);
+    if (entry.size > kLargest || !known_.try_emplace(entry.digest).second) continue;
+    wishes_.push_back({&composed, file});
+  }
+  changed_.notify_all();
+}
+
+std::optional<std::string> ContentPack::read(const sync::Composed& composed, sync::EntryRef file) {
+  const base::Digest& digest = entry_of(composed, file).digest;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (failure_) std::rethrow_exception(failure_);
+    cancel_.check();
+    const Known known = known_.at(digest);
+    if (known.state == State::changed) return std::nullopt;
+    if (known.state == State::kept) {
+      lock.unlock();
+      return kept_.read(known.part);
+    }
+    changed_.wait_for(lock, kLookUp);
+  }
+}
+
+void ContentPack::keep_large(const sync::Entry& entry, int fd) {
+  const std::lock_guard lock(mutex_);
+  if (known_.try_emplace(entry.digest, Known{State::kept, {}}).second) kept_.keep_shared(entry.digest, fd);
+}
+
+void ContentPack::read_ahead() {
+  try {
+    const sync::Composed* composed = nullptr;
+    std::optional<sync::ContentReader> reader;
+    while (const std::optional<Wish> wish = next_wish()) {
+      if (composed != wish->composed) reader.emplace(*wish->composed);
+      composed = wish->composed;
+      take(*reader, *wish);
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+  }
+  changed_.notify_all();
+}
+
+// Before it rests, what was read is given out.
+std::optional<ContentPack::Wish> ContentPack::next_wish() {
+  std::unique_lock lock(mutex_);
+  while (wishes_.empty() && !ending_) {
+    if (written_.empty()) {
+      changed_.wait(lock);
+      continue;
+    }
+    lock.unlock();
+    publish();
+    lock.lock();
+  }
+  if (ending_) return std::nullopt;
+  const Wish wish = wishes_.front();
+  wishes_.pop_front();
+  return wish;
+}
+
+void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
+  const sync::Entry& entry = entry_of(*wish.composed, wish.file);
+  Known known{State::written, {}};
+  if (const auto before = kept_.find(entry.digest)) {
+    known.part = *before;
+  } else if (const std::optional<std::string> bytes = reader.read(wish.file)) {
+    known.part = kept_.add(entry.digest, *bytes);
+  } else {
+    known.state = State::changed;
+  }
+  if (known.state == State::written) written_.push_back(entry.digest);
+  {
+    const std::lock_guard lock(mutex_);
+    known_[entry.digest] = known;
+  }
+  if (kept_.is_full()) publish();
+}
+
+void ContentPack::publish() {
+  kept_.flush();
+  const std::lock_guard lock(mutex_);
+  for (const base::Digest& digest : std::exchange(written_, {}))
+    known_[digest].state = State::kept;
+  changed_.notify_all();
+}
+
+}  // namespace porter::engine
