@@ -40,7 +40,7 @@ class Bench:
         self._state.pop(self._key(contestant, row), None)
 
     def bring_up_to_date(self, contestant, row):
-        """Not timed, and over the quick link. Nothing is done when the source is there already."""
+        """Over the quick link. Nothing is done when the source is there already."""
         version = self._state.get(self._key(contestant, row), (None, 0))[0]
         if version is None:
             self.wipe(contestant, row)
@@ -48,7 +48,8 @@ class Bench:
             self.warm(contestant, row)
 
     def warm(self, contestant, row):
-        """A run that is not timed: caches, connections and pages are then what they are from day to day."""
+        """A run that is not timed and not judged: caches, connections and pages are then what they are from day to day.
+        The timed one that follows is judged."""
         link = row.link if row.link.fleet else LINKS["near"]
         run = self._run(contestant, row, link, timed)
         if run.fault:
@@ -56,13 +57,13 @@ class Bench:
 
     def measure(self, contestant, row):
         """A timed run, kept as one of the row's."""
-        run = self._run(contestant, row, row.link, timed)
+        run = judged(contestant, self.tree(row.tree), row.link, self._run(contestant, row, row.link, timed))
         self._keep(row, contestant, run)
         self.say("  %-20s %8.3f s%s" % (contestant.name, run.seconds, "  WRONG" if run.fault else ""))
 
     def watch_memory(self, contestant, row):
         """A run whose processes are looked at, kept as one of the row's."""
-        run = self._run(contestant, row, row.link, self._watched)
+        run = judged(contestant, self.tree(row.tree), row.link, self._run(contestant, row, row.link, self._watched))
         self._keep(row, contestant, run)
         self.say("  %-20s %s%s" % (contestant.name, run.memory, "  WRONG" if run.fault else ""))
 
@@ -76,7 +77,7 @@ class Bench:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime
-        run = judged(contestant, tree, link, how(contestant, tree, link, min(RUN_LIMIT, left)))
+        run = how(contestant, tree, link, min(RUN_LIMIT, left))
         version, count = self._state.get(key, (None, 0))
         if run.failed:
             self._state.pop(key, None)  # begins anew
