@@ -6,6 +6,7 @@ no time for is reported as skipped.
 """
 
 import argparse
+import fcntl
 import fnmatch
 import json
 import os
@@ -94,6 +95,17 @@ def write(folder, stem, found):
             (folder / ("%s-%s.svg" % (stem, name))).write_text(picture)
 
 
+def lock(folder):
+    """Held until the program ends: two benchmarks would change each other's trees."""
+    folder.mkdir(parents=True, exist_ok=True)
+    held = open(folder / "lock", "w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("another benchmark uses these trees; wait for its end, or name others with --trees-folder")
+    return held
+
+
 def run(wanted, chosen_rows):
     names = sorted({row.tree for row in chosen_rows if row.tree})
     all_trees = [trees.Tree(name, trees.make(pathlib.Path(wanted.trees_folder), name, 1, say)) for name in names]
@@ -118,7 +130,8 @@ def main():
         return say("\n".join("%-20s %s, %s" % (row.name, row.title, row.link.words) for row in chosen_rows))
     if not os.access(porter.ADMIN, os.X_OK):
         sys.exit("no porter-admin at %s" % porter.ADMIN)
-    found = run(wanted, chosen_rows)
+    with lock(pathlib.Path(wanted.trees_folder)):
+        found = run(wanted, chosen_rows)
     whole = not (wanted.rows or wanted.tree or wanted.who or wanted.smoke)
     folder = pathlib.Path(wanted.out or SOURCE / ("docs/benchmarks" if whole else "build/bench/last"))
     write(folder, "quick" if wanted.quick else "full", found)

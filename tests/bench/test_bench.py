@@ -198,6 +198,10 @@ class Whole(Folder):
         self.assertEqual(os.listdir(self.folder / "targets"), [])
         self.assertNotIn(str(self.folder), pathlib.Path("/proc/mounts").read_text())
 
+    def test_two_at_once_would_change_each_others_trees(self):
+        with bench_main.lock(self.folder / "trees"), self.assertRaisesRegex(SystemExit, "another benchmark"):
+            self.bench("--rows", "nothing", "--with", "rsync")
+
     def test_who_is_missing_is_said_and_counted(self):
         with mock.patch.object(rivals.shutil, "which", lambda _: None):
             code, found = self.bench("--rows", "three-true", "--with", "ansible command,ssh at once")
