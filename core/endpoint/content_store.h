@@ -7,9 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/sync/compose.h"
 
 namespace porter::endpoint {
+
+// For a file of the operator's side.
+base::Error not_as_composed(const std::string& file);
 
 class ContentStore {
  public:

@@ -61,6 +61,12 @@ sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted) {
   }
 }
 
+Error not_as_composed(const std::string& file) {
+  return Error(Code::source,
+               fmt::format("{}: is not what it was when the deploy began", base::printable(file)))
+      .hint("deploy again, and let nothing write to the source meanwhile");
+}
+
 StageSender::StageSender(Wire& wire, const protocol::StageRequest& request, const sync::Composed& composed,
                          const ProgressSink& progress, ContentStore* store)
     : wire_(wire),
@@ -211,9 +217,7 @@ std::string StageSender::read_small(FileNumber number) {
 
 void StageSender::throw_changed(FileNumber number) const {
   const std::string file = composed_.content_of(refs_[number]).path;
-  throw Error(Code::source, fmt::format("{}: is not what it was when the deploy began",
-                                        base::printable(file.empty() ? path(number) : file)))
-      .hint("deploy again, and let nothing write to the source meanwhile");
+  throw not_as_composed(file.empty() ? path(number) : file);
 }
 
 base::UniqueFd StageSender::open(FileNumber number) {

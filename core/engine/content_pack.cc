@@ -66,6 +66,16 @@ void ContentPack::keep_large(const sync::Entry& entry, int fd) {
   if (known_.try_emplace(entry.digest, Known{State::kept, {}}).second) kept_.keep_shared(entry.digest, fd);
 }
 
+void ContentPack::read_all() {
+  std::unique_lock lock(mutex_);
+  while (!failure_ && (busy_ || !wishes_.empty())) {
+    cancel_.check();
+    changed_.wait_for(lock, kLookUp);
+  }
+  if (failure_) std::rethrow_exception(failure_);
+  if (!not_as_composed_.empty()) throw endpoint::not_as_composed(not_as_composed_);
+}
+
 void ContentPack::read_ahead() {
   try {
     const sync::Composed* composed = nullptr;
@@ -87,6 +97,8 @@ std::optional<ContentPack::Wish> ContentPack::next_wish() {
   std::unique_lock lock(mutex_);
   while (wishes_.empty() && !ending_) {
     if (written_.empty()) {
+      busy_ = false;
+      changed_.notify_all();
       changed_.wait(lock);
       continue;
     }
@@ -95,6 +107,7 @@ std::optional<ContentPack::Wish> ContentPack::next_wish() {
     lock.lock();
   }
   if (ending_) return std::nullopt;
+  busy_ = true;
   const Wish wish = wishes_.front();
   wishes_.pop_front();
   return wish;
@@ -114,6 +127,8 @@ void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
   {
     const std::lock_guard lock(mutex_);
     known_[entry.digest] = known;
+    if (known.state == State::changed && not_as_composed_.empty())
+      not_as_composed_ = wish.composed->content_of(wish.file).path;
   }
   if (kept_.is_full()) publish();
 }

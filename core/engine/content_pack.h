@@ -30,6 +30,9 @@ class ContentPack : public endpoint::ContentStore {
   void expect(const sync::Composed& composed, const std::vector<sync::EntryRef>& files) override;
   std::optional<std::string> read(const sync::Composed& composed, sync::EntryRef file) override;
   void keep_large(const sync::Entry& entry, int fd) override;
+  // Waits until all that is expected was read. Throws Error(source) that names a file which is not what was
+  // composed any more.
+  void read_all();
 
  private:
   enum class State : std::uint8_t { waiting, written, kept, changed };
@@ -56,8 +59,10 @@ class ContentPack : public endpoint::ContentStore {
   std::condition_variable changed_;
   std::deque<Wish> wishes_;
   std::unordered_map<base::Digest, Known, DigestHash> known_;
+  std::string not_as_composed_;        // the first such file
   std::vector<base::Digest> written_;  // not published yet; the reading thread's own
   std::exception_ptr failure_;         // of the run's folder
+  bool busy_ = false;                  // with a content, or with giving out what was read
   bool ending_ = false;
   std::thread thread_;
 };

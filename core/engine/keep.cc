@@ -20,6 +20,46 @@ bool is_to_send(const Deployment& deployment) {
   return deployment.state == State::planned;
 }
 
+bool has_sound_base(const protocol::SiteState& site) {
+  return !site.current.empty() && !site.seal_damaged && !site.drifted();
+}
+
+std::vector<sync::EntryRef> all_files(const sync::Tree& tree) {
+  std::vector<sync::EntryRef> files;
+  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
+    for (std::uint32_t entry = 0; entry < tree.folders[folder].entries.size(); ++entry) {
+      if (tree.folders[folder].entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
+    }
+  }
+  return files;
+}
+
+// What has to be sent, as far as it can be told before.
+std::vector<sync::EntryRef> lacking(const Deployment& deployment) {
+  const sync::Composed& composed = *deployment.composed;
+  if (!has_sound_base(deployment.before)) return all_files(composed.tree);
+  const sync::SyncPlan plan = deployment.host->endpoint->compare(site_query(deployment), composed);
+  std::vector<sync::EntryRef> files;
+  for (const sync::FileStep& step : plan.files) {
+    if (step.action == sync::Action::whole || step.action == sync::Action::delta)
+      files.push_back(step.wanted);
+  }
+  return files;
+}
+
+// A single module is read while it is sent. With several, the last is sent long after the first one, and
+// what it was then is read now.
+void keep_contents(Walk& walk) {
+  walk.keep_contents();
+  const auto& modules = walk.fleet.modules;
+  if (std::count_if(modules.begin(), modules.end(), [](const auto& one) { return to_do(*one); }) < 2) return;
+  walk.each_module_on_host([&](HostRun&, Deployment& one) {
+    if (is_to_send(one)) walk.contents->expect(*one.composed, lacking(one));
+  });
+  walk.throw_failures();
+  walk.contents->read_all();
+}
+
 // The fresh shared paths of a module on this host that the source has something for.
 std::vector<std::string> missing_seeds(const Deployment& deployment) {
   std::vector<std::string> missing;
@@ -106,7 +146,7 @@ void keep_run(Walk& walk) {
   const base::CancelToken& cancel = walk.run.shield.waits();
   Findings findings;
   look_everywhere(walk, findings);
-  walk.keep_contents();
+  keep_contents(walk);
   keep_seeds(walk.fleet, findings, folder, cancel);
   std::vector<Place> places = places_of(walk);
   keep_trees(walk.fleet, *walk.kept, places);
@@ -115,7 +155,7 @@ void keep_run(Walk& walk) {
 
 void keep_more(Walk& walk) {
   take_over_sealed(walk);
-  walk.keep_contents();
+  keep_contents(walk);
   RunFacts facts = walk.folder->facts();
   for (const auto& deployment : walk.fleet.deployments)
     facts.places[deployment->place].release_id = deployment->release_id;

@@ -167,7 +167,6 @@ Tree part_without(const Tree& tree, const std::vector<std::uint32_t>& branches) 
 }
 
 Tree complete_part(Tree part, const Tree& wanted) {
-  const std::size_t shown = part.folders.size();
   std::vector<Folder> left_out;
   for (const Folder& folder : part.folders)
     for (const Entry& entry : folder.entries) {
@@ -177,9 +176,8 @@ Tree complete_part(Tree part, const Tree& wanted) {
     }
   if (left_out.empty()) return part;
   std::move(left_out.begin(), left_out.end(), std::back_inserter(part.folders));
-  std::inplace_merge(part.folders.begin(), part.folders.begin() + static_cast<std::ptrdiff_t>(shown),
-                     part.folders.end(),
-                     [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
+  std::sort(part.folders.begin(), part.folders.end(),
+            [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
   part.seal_digests();
   return part;
 }

@@ -324,8 +324,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     store.expect(composed, files);
     for (const sync::EntryRef file : files) {
       const std::string path = composed.content_of(file).path;
-      if (!store.read(composed, file))
-        throw base::Error(base::Code::source, path + ": is not what it was when the deploy began");
+      if (!store.read(composed, file)) throw endpoint::not_as_composed(path);
     }
   }
 
