@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "core/base/clock.h"
 #include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -91,11 +92,11 @@ timespec to_timespec(std::int64_t ns) {
 }
 
 std::int64_t mtime_ns(const struct stat& info) {
-  return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+  return base::nanoseconds(info.st_mtim);
 }
 
 std::int64_t ctime_ns(const struct stat& info) {
-  return static_cast<std::int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec;
+  return base::nanoseconds(info.st_ctim);
 }
 
 // The folder of a path, held open, and the last name in it.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <climits>
 #include <ctime>
+#include <limits>
 
 namespace porter::base {
 namespace {
@@ -26,6 +27,17 @@ int Deadline::poll_timeout() const {
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(moment_ - std::chrono::steady_clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
+}
+
+std::int64_t nanoseconds(const std::timespec& time) {
+  constexpr std::int64_t kBillion = 1'000'000'000;
+  std::int64_t whole = 0;
+  std::int64_t sum = 0;
+  const bool fits = !__builtin_mul_overflow(std::int64_t{time.tv_sec}, kBillion, &whole) &&
+                    !__builtin_add_overflow(whole, std::int64_t{time.tv_nsec}, &sum);
+  if (fits) return sum;
+  return time.tv_sec < 0 ? std::numeric_limits<std::int64_t>::min()
+                         : std::numeric_limits<std::int64_t>::max();
 }
 
 std::string format_iso(WallTime time) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <string>
 
 namespace porter::base {
@@ -25,6 +26,10 @@ class Deadline {
   explicit Deadline(std::chrono::steady_clock::time_point moment) : moment_(moment) {}
   std::chrono::steady_clock::time_point moment_;
 };
+
+// Nanoseconds since the epoch. A file system may keep times that 64 bits cannot hold, before 1677 and after
+// 2262: those are the nearest that they can.
+std::int64_t nanoseconds(const std::timespec& time);
 
 using WallTime = std::chrono::system_clock::time_point;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/base/files.h"
 #include "core/base/text.h"
@@ -182,8 +183,7 @@ std::shared_ptr<const Composition> Compositions::compose(const source::Checkout&
   std::shared_ptr<const Composition>& known = composed_[walked + overlay_key(settings)];
   if (known) return known;
   std::optional<std::int64_t> mtime_ns;
-  constexpr std::int64_t kNanoseconds = 1'000'000'000;
-  if (checkout.commit_time != 0) mtime_ns = checkout.commit_time * kNanoseconds;
+  if (checkout.commit_time != 0) mtime_ns = base::nanoseconds({checkout.commit_time, 0});
   sync::Tree source =
       checkout.tree.empty() ? compose_nothing().tree : walk(walked, checkout, settings, cancel);
   known = std::make_shared<const Composition>(

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/base/cancel.h"
+#include "core/base/clock.h"
 #include "core/base/digest.h"
 #include "core/sync/tree.h"
 
@@ -30,7 +31,7 @@ struct FileFacts {
 
 std::int64_t wall_clock_ns();
 inline std::int64_t to_ns(const struct timespec& time) {
-  return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  return base::nanoseconds(time);
 }
 
 Stamp stamp_of(const struct stat& status);

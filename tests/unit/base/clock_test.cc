@@ -68,3 +68,13 @@ TEST_CASE("the time to wait is rounded up and never overflows", "[clock]") {
   CHECK(left <= 10'000);
   CHECK(Deadline::in(std::chrono::hours(24 * 365)).poll_timeout() == 2147483647);
 }
+
+TEST_CASE("times beyond what nanoseconds can say are the nearest that they can") {
+  CHECK(nanoseconds({0, 1}) == 1);
+  CHECK(nanoseconds({-1, 999'999'999}) == -1);
+  CHECK(nanoseconds({9'223'372'036, 854'775'807}) == INT64_MAX);
+  CHECK(nanoseconds({9'223'372'036, 854'775'808}) == INT64_MAX);
+  CHECK(nanoseconds({14'000'000'000, 0}) == INT64_MAX);
+  CHECK(nanoseconds({-9'223'372'036, 0}) == -9'223'372'036'000'000'000);
+  CHECK(nanoseconds({-14'000'000'000, 0}) == INT64_MIN);
+}
