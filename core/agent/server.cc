@@ -276,13 +276,13 @@ void Server::write_data(const protocol::WriteData& message) {
 
 }  // namespace
 
-int serve(int in, int out) {
+int serve(int in, int out, const std::string& said) {
   Output output(out);
   try {
     output.raw(protocol::kMagic);
     output.send(protocol::HelloMessage{gather_facts()});
     const base::CancelToken lost;
-    Input input(in, lost);
+    Input input(in, said, lost);
     Server server(input, output, lost);
     try {
       return server.run();

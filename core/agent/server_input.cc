@@ -29,7 +29,8 @@ bool hung_up(int fd) {
 
 }  // namespace
 
-Input::Input(int fd, base::CancelToken lost) : fd_(fd), lost_(std::move(lost)) {
+Input::Input(int fd, const std::string& said, base::CancelToken lost) : fd_(fd), lost_(std::move(lost)) {
+  parser_.feed(said);
   thread_ = std::thread([this] { read_all(); });
 }
 
@@ -66,25 +67,29 @@ bool Input::wait_for_bytes(protocol::Patience& patience) {
 }
 
 void Input::read_all() {
-  protocol::FrameParser parser;
   std::vector<std::byte> buffer(256U << 10U);
   try {
     protocol::Patience patience(idle_.load(), steady_clock::now());
+    hand_over_frames(patience);
     while (wait_for_bytes(patience)) {
       const std::size_t got = base::read_some(fd_, buffer);
       if (got == 0) break;
-      parser.feed({reinterpret_cast<const char*>(buffer.data()), got});
+      parser_.feed({reinterpret_cast<const char*>(buffer.data()), got});
       patience.heard_part(got, steady_clock::now());
-      while (auto frame = parser.next()) {
-        hand_over(std::move(*frame));
-        patience.restart(steady_clock::now());  // what the taker needed is not the peer's silence
-      }
+      hand_over_frames(patience);
     }
     finish(std::nullopt);
   } catch (const base::Error& error) {
     finish(error.code() == base::Code::protocol ? std::optional(error) : std::nullopt);
   }
   end_hard_unless_stopped();
+}
+
+void Input::hand_over_frames(protocol::Patience& patience) {
+  while (auto frame = parser_.next()) {
+    hand_over(std::move(*frame));
+    patience.restart(steady_clock::now());  // what the taker needed is not the peer's silence
+  }
 }
 
 void Input::hand_over(protocol::Frame frame) {

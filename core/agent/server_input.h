@@ -9,6 +9,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 
 #include "core/base/cancel.h"
@@ -23,10 +24,10 @@ inline constexpr std::chrono::seconds kGreetingDeadline{15};
 
 class Input {
  public:
-  // `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline, as
+  // `said` is heard first. `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline, as
   // protocol::Patience has it. If the program has not ended some seconds after that, the process is ended
   // hard.
-  Input(int fd, base::CancelToken lost);
+  Input(int fd, const std::string& said, base::CancelToken lost);
   ~Input();
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
@@ -39,6 +40,7 @@ class Input {
  private:
   void read_all();
   bool wait_for_bytes(protocol::Patience& patience);
+  void hand_over_frames(protocol::Patience& patience);
   void hand_over(protocol::Frame frame);
   void wait_for_room(std::unique_lock<std::mutex>& lock);
   void finish(std::optional<base::Error> why);
@@ -47,6 +49,7 @@ class Input {
   const int fd_;
   const base::CancelToken lost_;
   const base::CancelToken stop_;
+  protocol::FrameParser parser_;  // of the thread
   std::atomic<std::chrono::seconds> idle_{kGreetingDeadline};
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string_view>
 
@@ -22,22 +23,28 @@ int print_digest() {
   return 0;
 }
 
+int usage() {
+  std::fputs("porter-agent is started by porter-admin; there is nothing to do with it by hand\n", stderr);
+  return kExitUsage;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
   const std::string_view first = count > 1 ? arguments[1] : "";
   try {
     if (first == "--digest") return print_digest();
-    if (first != "--serve" || ::isatty(STDIN_FILENO) == 1) {
-      std::fputs("porter-agent is started by porter-admin; there is nothing to do with it by hand\n", stderr);
-      return kExitUsage;
-    }
+    if (first != "--serve" || ::isatty(STDIN_FILENO) == 1) return usage();
+    // What porter-admin says first, so that it need not wait for a round trip to say it.
+    const auto said = porter::base::from_hex(count > 2 ? arguments[2] : "");
+    if (!said) return usage();
+    if (count > 2) std::memset(arguments[2], '-', std::strlen(arguments[2]));  // short lists of processes
     ::signal(SIGPIPE, SIG_IGN);
     // Modes come from the manifest; what a web server has to enter (releases/, shared/) must not depend on
     // the login shell's mask. Programs run for plugins get the same one.
     ::umask(022);
     ::prctl(PR_SET_DUMPABLE, 0);  // what passes through here belongs in no core file
-    return porter::agent::serve(STDIN_FILENO, STDOUT_FILENO);
+    return porter::agent::serve(STDIN_FILENO, STDOUT_FILENO, *said);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "porter-agent: %s\n", error.what());
     return 1;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,5 +39,7 @@ Digest sha256_of_file(const std::filesystem::path& file);
 
 std::string to_hex(std::span<const std::uint8_t> bytes);
 std::string to_hex(const Digest& digest);
+// The bytes; nothing when the text is anything but pairs of lower-case digits.
+std::optional<std::string> from_hex(std::string_view text);
 
 }  // namespace porter::base

@@ -32,6 +32,20 @@ std::vector<Candidate> candidates(const std::string& agent_path) {
   return out;
 }
 
+// The shell variable n becomes the agent's file name. Only where there is a choice the machine is asked: that is
+// a program more to start. An agent for another machine does not run, which is noticed.
+std::string choose_name(const AgentBundle& bundle) {
+  const auto name = [&](const std::string& machine) {
+    return base::quote_shell(agent_file_name(machine, bundle.find(machine)->digest));
+  };
+  const std::vector<std::string> machines = bundle.machines();
+  if (machines.size() == 1) return fmt::format("n={}; ", name(machines.front()));
+  std::string script = "case \"$(uname -m)\" in ";
+  for (const std::string& machine : machines)
+    script += fmt::format("{}) n={};; ", base::quote_shell(machine), name(machine));
+  return script + "*) n=;; esac; ";
+}
+
 }  // namespace
 
 std::string agent_file_name(std::string_view machine, const base::Digest& digest) {
@@ -39,19 +53,15 @@ std::string agent_file_name(std::string_view machine, const base::Digest& digest
 }
 
 std::string start_script(const AgentBundle& bundle, const std::string& agent_path) {
-  std::string script = "m=$(uname -m); case \"$m\" in ";
-  for (const std::string& machine : bundle.machines())
-    script += fmt::format("{}) n={};; ", base::quote_shell(machine),
-                          base::quote_shell(agent_file_name(machine, bundle.find(machine)->digest)));
-  script += "*) n=;; esac; ";
+  std::string script = choose_name(bundle);
   for (const Candidate& candidate : candidates(agent_path)) {
     script += fmt::format("d={}; f=\"$d/$n\"; if [ -n \"$n\" ] && [ -f \"$f\" ] && [ -x \"$f\" ]",
                           candidate.folder);
     if (!candidate.condition.empty()) script += " && " + candidate.condition;
     if (candidate.ours) script += " && [ -O \"$d\" ] && [ -O \"$f\" ]";
-    script += "; then exec \"$f\" --serve; fi; ";
+    script += "; then exec \"$f\" --serve \"$@\"; fi; ";
   }
-  return script + fmt::format("echo; echo \"{}$(uname -s) $m\"; exit 87", kAbsent);
+  return script + fmt::format("echo; echo \"{}$(uname -s) $(uname -m)\"; exit 87", kAbsent);
 }
 
 std::string install_script(const BundledAgent& agent, std::string_view machine,

@@ -19,8 +19,8 @@ inline constexpr std::string_view kNotInstalled = "porter-agent-refused ";  // t
 // The agent's file name: machine and digest, so that two versions never meet.
 std::string agent_file_name(std::string_view machine, const base::Digest& digest);
 
-// Becomes the first agent it finds, in ONE exec; else says what machine this is. `agent_path` may be "", and
-// may begin with "~/".
+// Becomes the first agent it finds, with the script's own arguments, in ONE exec; else says what machine this
+// is. `agent_path` may be "", and may begin with "~/".
 std::string start_script(const AgentBundle& bundle, const std::string& agent_path);
 
 // Installs what comes on stdin: temporary name, size and SHA-256 checked before anything is executed, one

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/base/files.h"
@@ -23,6 +25,7 @@ using base::Error;
 constexpr int kCannotExecute = 126;
 constexpr int kShellSyntax = 2;  // a shell that took a damaged agent for a script
 constexpr std::size_t kMaxAgent = 64U << 20U;
+constexpr std::size_t kMaxOpening = 16U << 10U;  // twice as much in a command line, which holds 128 KiB
 
 struct Machine {
   std::string system;
@@ -40,15 +43,14 @@ class Dialler {
 
   std::unique_ptr<Endpoint> dial() {
     if (options_.start == DialOptions::Start::child) {
-      const std::string file = bundle_.own().file.string();
-      auto wire = begin({file, "--serve"});
+      auto wire = greet({bundle_.own().file.string(), "--serve"});
       if (!wire->find_magic(deadline_)) throw_not_started(*wire);
       return finish(std::move(wire), bundle_.own(), Pushed::no);
     }
-    auto wire = begin({"sh", "-c", start_script(bundle_, options_.agent_path)});
+    auto wire = greet({"sh", "-c", start_script(bundle_, options_.agent_path), "porter-agent"});
     if (wire->find_magic(deadline_)) return finish(std::move(wire), Pushed::no);
     push(machine_of(*wire));
-    wire = begin({"sh", "-c", start_script(bundle_, options_.agent_path)});
+    wire = greet({"sh", "-c", start_script(bundle_, options_.agent_path), "porter-agent"});
     if (!wire->find_magic(deadline_)) throw_not_started(*wire);
     return finish(std::move(wire), Pushed::yes);
   }
@@ -64,6 +66,36 @@ class Dialler {
   std::unique_ptr<Wire> begin(const std::vector<std::string>& arguments) {
     return std::make_unique<Wire>(transport_.start(as_user(arguments)), where_, options_.idle_deadline,
                                   options_.cancel);
+  }
+
+  std::string welcome() const {
+    protocol::Welcome welcome;
+    welcome.version = PORTER_VERSION;
+    welcome.run_id = options_.run_id;
+    welcome.idle_seconds = static_cast<std::uint32_t>(options_.idle_deadline.count());
+    return protocol::to_frame(welcome);
+  }
+
+  std::string opening() const {
+    const Opening& opening = options_.opening;
+    if (!opening.look.empty()) return protocol::to_frame(protocol::Look{opening.look});
+    if (opening.run.empty()) return "";
+    protocol::RunRequest request;
+    request.arguments = opening.run;
+    return protocol::to_frame(protocol::Run{request});
+  }
+
+  // Begins an agent and says in its command line what can be said before it answers: a channel of OpenSSH takes
+  // no input before the program runs, which is a round trip later.
+  std::unique_ptr<Wire> greet(std::vector<std::string> arguments) {
+    std::string first = opening();
+    if (first.size() > kMaxOpening) first.clear();
+    const std::string said = welcome() + first;
+    arguments.push_back(base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size())));
+    auto wire = begin(arguments);
+    const std::size_t sites = options_.opening.look.size();
+    if (!first.empty()) wire->expect_ahead(std::move(first), std::max<std::size_t>(sites, 1));
+    return wire;
   }
 
   std::unique_ptr<Endpoint> finish(std::unique_ptr<Wire> wire, Pushed pushed) {
@@ -83,11 +115,6 @@ class Dialler {
                                            base::to_hex(hello.digest),
                                            agent == nullptr ? "none" : base::to_hex(agent->digest)))
           .hint("remove porter-agent-* from ~/.cache/porter there and deploy again");
-    protocol::Welcome welcome;
-    welcome.version = hello.version;
-    welcome.run_id = options_.run_id;
-    welcome.idle_seconds = static_cast<std::uint32_t>(options_.idle_deadline.count());
-    wire->send(welcome);
     wire->start_pulse();
     return std::make_unique<AgentEndpoint>(std::move(wire), std::move(hello), pushed == Pushed::yes);
   }

@@ -30,6 +30,15 @@ namespace porter::endpoint {
 
 class ContentStore;
 
+// What is asked in the same round trip as the greeting; one of them, or nothing. The first look() or run(), with
+// the very same request, takes the answer. Any other first call has the answer thrown away. It travels in the
+// agent's command line, so it holds nothing that the other users of the target may not see, and an agent that
+// is then found not to be ours has been asked already.
+struct Opening {
+  std::vector<protocol::SiteQuery> look;
+  std::vector<std::string> run;  // the arguments alone of a RunRequest
+};
+
 struct DialOptions {
   // pushed: the agent is found on the target or put there. child: the bundled file is started directly
   // (local targets).
@@ -41,6 +50,7 @@ struct DialOptions {
   std::chrono::seconds dial_deadline{60};
   std::chrono::seconds idle_deadline{60};  // both ends give up when nothing that counts comes for this long
                                            // (protocol::Patience)
+  Opening opening;
   base::CancelToken cancel;
 };
 

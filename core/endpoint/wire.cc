@@ -66,17 +66,13 @@ void Wire::check_open() const {
 
 bool Wire::find_magic(base::Deadline deadline) {
   return guard([&] {
-    std::array<std::byte, 16384> buffer;
-    for (;;) {
-      base::wait_readable(process_.stream.get(), deadline, cancel_);
-      const std::size_t got = base::read_some(process_.stream.get(), buffer);
-      if (got == 0) return false;
-      if (!finder_.feed({reinterpret_cast<const char*>(buffer.data()), got})) continue;
-      parser_.feed(finder_.rest());
-      take_frames();
-      patience_.restart(steady_clock::now());
-      return true;
+    while (!greeted_) {
+      if (deadline.passed())
+        throw Error(Code::timeout, fmt::format("{}: no greeting within the time allowed", where_));
+      if (!wait(deadline)) return false;
     }
+    patience_.restart(steady_clock::now());
+    return true;
   });
 }
 
@@ -98,7 +94,7 @@ void Wire::die(const Error& why) {
   process_.stream.reset();
 }
 
-void Wire::wait(base::Deadline deadline) {
+bool Wire::wait(base::Deadline deadline) {
   const short out = out_start_ < out_.size() ? POLLOUT : 0;
   const short in = inbox_bytes_ < kInboxRoom ? POLLIN : 0;
   std::array<pollfd, 2> fds = {pollfd{process_.stream.get(), static_cast<short>(in | out), 0},
@@ -106,8 +102,8 @@ void Wire::wait(base::Deadline deadline) {
   if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR)
     base::throw_errno("poll");
   cancel_.check();
-  if ((fds[0].revents & POLLOUT) != 0) drain();
-  if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !fill()) throw_ended();
+  if ((fds[0].revents & POLLOUT) != 0 && !drain()) return false;
+  return (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || fill();
 }
 
 template <class Enough>
@@ -115,7 +111,7 @@ void Wire::pump(Enough enough) {
   guard([&] {
     while (!enough()) {
       beat_when_due();
-      wait(base::Deadline::in(std::max<std::chrono::milliseconds>(idle_ / 8, 10ms)));
+      if (!wait(base::Deadline::in(std::max<std::chrono::milliseconds>(idle_ / 8, 10ms)))) throw_ended();
       if (!enough() && patience_.over(steady_clock::now()))
         throw Error(Code::timeout,
                     fmt::format("{}: the agent said nothing for {} s", where_,
@@ -124,16 +120,13 @@ void Wire::pump(Enough enough) {
   });
 }
 
-void Wire::drain() {
+bool Wire::drain() {
   while (out_start_ < out_.size()) {
     const ssize_t put =
         ::send(process_.stream.get(), out_.data() + out_start_, out_.size() - out_start_, MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
     // A reader that went away: what it said before that is still to be read, and says why.
-    if (put < 0 && errno != EAGAIN) {
-      if (!fill()) throw_ended();
-    }
-    if (put < 0) return;
+    if (put < 0) return errno == EAGAIN || fill();
     out_start_ += static_cast<std::size_t>(put);
     last_out_ = steady_clock::now();
     const std::lock_guard lock(traffic_mutex_);
@@ -141,6 +134,7 @@ void Wire::drain() {
   }
   out_.clear();
   out_start_ = 0;
+  return true;
 }
 
 bool Wire::fill() {
@@ -148,16 +142,26 @@ bool Wire::fill() {
   const ssize_t got = ::recv(process_.stream.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0) return errno == EAGAIN || errno == EINTR;
   if (got == 0) return false;
+  const std::string_view bytes(reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got));
+  if (greeted_) {
+    take_in(bytes);
+  } else {
+    greeted_ = finder_.feed(bytes);
+    if (greeted_) take_in(finder_.rest());
+  }
+  return true;
+}
+
+void Wire::take_in(std::string_view bytes) {
   {
     const std::lock_guard lock(traffic_mutex_);
-    traffic_.bytes_in += static_cast<std::uint64_t>(got);
+    traffic_.bytes_in += bytes.size();
   }
-  parser_.feed({reinterpret_cast<const char*>(buffer.data()), static_cast<std::size_t>(got)});
+  parser_.feed(bytes);
   if (take_frames())
     patience_.restart(steady_clock::now());
   else
-    patience_.heard_part(static_cast<std::size_t>(got), steady_clock::now());
-  return true;
+    patience_.heard_part(bytes.size(), steady_clock::now());
 }
 
 bool Wire::take_frames() {
@@ -184,8 +188,28 @@ void Wire::throw_ended() {
                           status.describe(), said.empty() ? "" : "; it said: " + said));
 }
 
-void Wire::send_bytes(std::string bytes) {
+bool Wire::is_asked_already(const std::string& frame) {
+  if (!ahead_) return false;
+  const Ahead ahead = *std::exchange(ahead_, std::nullopt);
+  asked_ = true;
+  if (ahead.frame == frame) return true;
+  drop_answers(ahead.answers);
   check_open();
+  return false;
+}
+
+void Wire::drop_answers(std::size_t count) {
+  try {
+    for (; count > 0; --count)
+      receive();
+  } catch (const Error&) {
+    // A failure stands for all that would have come; a dead wire says so to the next user.
+  }
+}
+
+void Wire::send_bytes(const std::string& bytes) {
+  check_open();
+  if (is_asked_already(bytes)) return;
   if (out_start_ > kOutRoom) {
     out_.erase(0, out_start_);
     out_start_ = 0;
@@ -198,8 +222,14 @@ void Wire::send_bytes(std::string bytes) {
   }
   // Small frames wait for their answer's receive(), so that a pipelined row of them leaves as one.
   if (out_.size() - out_start_ < kOutRoom / 4) return;
-  guard([&] { drain(); });
+  push_out();
   pump([&] { return out_.size() - out_start_ < kOutRoom; });
+}
+
+void Wire::push_out() {
+  guard([&] {
+    if (!drain()) throw_ended();
+  });
 }
 
 std::optional<protocol::Frame> Wire::take() {
@@ -219,7 +249,7 @@ protocol::Frame Wire::receive() {
     ++traffic_.exchanges;
   }
   asked_ = false;
-  guard([&] { drain(); });
+  push_out();
   pump([&] { return !inbox_.empty(); });
   return *take();
 }
@@ -227,8 +257,7 @@ protocol::Frame Wire::receive() {
 std::optional<protocol::Frame> Wire::receive_now() {
   check_open();
   guard([&] {
-    drain();
-    if (inbox_bytes_ < kInboxRoom && !fill()) throw_ended();
+    if (!drain() || (inbox_bytes_ < kInboxRoom && !fill())) throw_ended();
   });
   return take();
 }
@@ -244,9 +273,8 @@ void Wire::beat_if_quiet() noexcept {
   if (!lock.owns_lock() || dead_ || !process_.stream) return;
   try {
     beat_when_due();
-    drain();
     // The end of the stream is left for the next user to find, who can wait for the reason.
-    if (inbox_bytes_ < kInboxRoom) (void)fill();
+    if (drain() && inbox_bytes_ < kInboxRoom) (void)fill();
   } catch (const Error& error) {
     die(error);
   } catch (const std::exception&) {
@@ -266,9 +294,9 @@ void Wire::close() {
   if (!process_.stream) return;
   try {
     const auto deadline = base::Deadline::in(1s);
-    drain();
-    while (out_start_ < out_.size() && !deadline.passed())
-      wait(deadline);
+    bool open = drain();
+    while (open && out_start_ < out_.size() && !deadline.passed())
+      open = wait(deadline);
     ::shutdown(process_.stream.get(), SHUT_WR);
     (void)process_.wait(base::Deadline::in(5s), cancel_);
   } catch (const std::exception&) {

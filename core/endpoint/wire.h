@@ -9,6 +9,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
@@ -27,7 +29,8 @@ class Wire {
   Wire(const Wire&) = delete;
   Wire& operator=(const Wire&) = delete;
 
-  // Waits for the magic. False when the process ended without it: see noise() and end_of_process().
+  // Sends what is queued and waits for the magic. False when the process ended without it: see noise() and
+  // end_of_process().
   bool find_magic(base::Deadline deadline);
   std::string noise() const { return finder_.noise(); }
   // How the process ended, waiting some seconds for it. Throws unreachable when the connection broke.
@@ -51,6 +54,9 @@ class Wire {
   void send(const Message& message) {
     send_bytes(protocol::to_frame(message));
   }
+  // This frame has reached the agent already, before anybody wants its answer (so many frames, or one failure).
+  // The next send(), of the same frame, sends nothing; with another one that answer is dropped.
+  void expect_ahead(std::string frame, std::size_t answers) { ahead_ = {std::move(frame), answers}; }
   // The next frame but beats. A failure frame is thrown as the error it carries.
   protocol::Frame receive();
   // The same, when it is there already.
@@ -93,13 +99,18 @@ class Wire {
   // Throws when the wire is dead or closed.
   void check_open() const;
   void die(const base::Error& why);
-  void send_bytes(std::string bytes);
+  void send_bytes(const std::string& bytes);
+  bool is_asked_already(const std::string& frame);
+  void drop_answers(std::size_t count);
   // Moves bytes until `enough()`; throws timeout, unreachable, Interrupted.
   template <class Enough>
   void pump(Enough enough);
-  void wait(base::Deadline deadline);
-  bool fill();         // false: end of stream
-  void drain();        // writes what fits
+  // These are false at the end of the stream.
+  bool wait(base::Deadline deadline);
+  bool fill();
+  bool drain();  // writes what fits
+  void push_out();
+  void take_in(std::string_view bytes);
   bool take_frames();  // false: none was whole
   std::optional<protocol::Frame> take();
   [[noreturn]] void throw_ended();
@@ -110,7 +121,13 @@ class Wire {
   const std::chrono::milliseconds idle_;
   const base::CancelToken cancel_;
   std::mutex busy_;
+  struct Ahead {
+    std::string frame;
+    std::size_t answers = 0;
+  };
+  std::optional<Ahead> ahead_;
   protocol::MagicFinder finder_;
+  bool greeted_ = false;
   protocol::FrameParser parser_;
   std::deque<protocol::Frame> inbox_;
   std::size_t inbox_bytes_ = 0;

@@ -115,14 +115,13 @@ void judge(Walk& walk, HostRun& host) {
   });
 }
 
-std::vector<protocol::SiteState> ask_states(HostRun& host, const std::vector<Deployment*>& here,
-                                            protocol::DriftCheck drift) {
+std::vector<protocol::SiteQuery> queries_of(const std::vector<Deployment*>& here, protocol::DriftCheck drift) {
   std::vector<protocol::SiteQuery> queries;
   for (const Deployment* deployment : here) {
     queries.push_back(site_query(*deployment));
     queries.back().drift = drift;
   }
-  return host.endpoint->look(queries);
+  return queries;
 }
 
 // What was compared with its seal so short a while ago needs not be compared again: somebody else's deploy
@@ -137,7 +136,8 @@ bool is_fresh(const Deployment& one) {
 void read_again(HostRun& host, const std::vector<Deployment*>& here) {
   if (!std::all_of(here.begin(), here.end(), [](const Deployment* one) { return is_fresh(*one); }))
     return read_states(host, here);
-  std::vector<protocol::SiteState> states = ask_states(host, here, protocol::DriftCheck::skip);
+  std::vector<protocol::SiteState> states =
+      host.endpoint->look(queries_of(here, protocol::DriftCheck::skip));
   for (std::size_t i = 0; i < here.size(); ++i) {
     const protocol::SiteState& before = here[i]->before;
     if (before.current != states.at(i).current) return read_states(host, here);
@@ -206,9 +206,14 @@ std::size_t count_hosts(const Walk& walk) {
 
 }  // namespace
 
+void call(Walk& walk, HostRun& host) {
+  host.opening.look = queries_of(walk.fleet.on(host), protocol::DriftCheck::full);
+  connect(walk.run, host);
+}
+
 void reach_all(Walk& walk) {
   walk.each_host([&](HostRun& host) {
-    connect(walk.run, host);
+    call(walk, host);
     if (host.failure) return;
     const std::vector<Deployment*> here = walk.fleet.on(host);
     attempt(*here.front(), [&] { read_states(host, here); });
@@ -223,7 +228,8 @@ void reach_all(Walk& walk) {
 }
 
 void read_states(HostRun& host, const std::vector<Deployment*>& here) {
-  const std::vector<protocol::SiteState> states = ask_states(host, here, protocol::DriftCheck::full);
+  const std::vector<protocol::SiteState> states =
+      host.endpoint->look(queries_of(here, protocol::DriftCheck::full));
   for (std::size_t i = 0; i < here.size(); ++i) {
     here[i]->before = states.at(i);
     here[i]->compared = std::chrono::steady_clock::now();

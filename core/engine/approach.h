@@ -9,6 +9,8 @@ namespace porter::engine {
 // Connects to all hosts and reads the state of their sites, each host at its own pace. Needs no composed
 // trees: it may run beside the composing, which writes other fields of the same records.
 void reach_all(Walk& walk);
+// connect(), with the states of the host's sites asked for at the same time: read_states() is next.
+void call(Walk& walk, HostRun& host);
 // What is there, into Deployment::before: one exchange, which fails as a whole. Nothing is judged.
 void read_states(HostRun& host, const std::vector<Deployment*>& here);
 // Judges what was read. What killed runs left there is put right before that, unless only a plan is wanted.

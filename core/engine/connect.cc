@@ -35,6 +35,7 @@ endpoint::DialOptions dial_options(const Run& run, const HostRun& host) {
   options.agent_path = host.host.agent_path;
   options.run_id = run.request.run_id;
   options.idle_deadline = std::chrono::ceil<std::chrono::seconds>(run.project.idle_timeout);
+  options.opening = host.opening;
   options.cancel = run.shield.waits();
   return options;
 }

@@ -28,6 +28,7 @@ struct Deployment;
 struct HostRun {
   settings::Host host;
   std::string become;  // "": who logs in
+  endpoint::Opening opening;  // asked as soon as it answers; before it is connected
   std::unique_ptr<transport::Transport> transport;
   std::unique_ptr<endpoint::Endpoint> endpoint;
   std::optional<base::Error> failure;  // it cannot be reached

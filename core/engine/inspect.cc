@@ -98,7 +98,7 @@ class Inspection {
 
   ExitCode go() {
     walk_.fleet = open_fleet(run_);
-    walk_.each_host([&](HostRun& host) { connect(run_, host); });
+    walk_.each_host([&](HostRun& host) { call(walk_, host); });
     run_.shield.user().check();
     walk_.each_host([&](HostRun& host) {
       if (!host.failure) look_at_host(host);

@@ -23,10 +23,11 @@ void print_lines(Run& run, const HostRun& host, const std::string& text) {
 }
 
 void run_on(Run& run, HostRun& host) {
-  connect(run, host);
-  if (host.failure) return;
   protocol::RunRequest request;
   request.arguments = run.request.command;
+  host.opening.run = request.arguments;
+  connect(run, host);
+  if (host.failure) return;
   const protocol::RunResult result = host.endpoint->run(request);
   print_lines(run, host, result.output);
   print_lines(run, host, result.errors);

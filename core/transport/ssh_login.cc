@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include "core/base/text.h"
 #include "core/transport/private_key.h"
@@ -28,11 +29,13 @@ class Attempt {
           const base::CancelToken& cancel)
       : link_(link), login_(login), prompter_(prompter), deadline_(deadline), cancel_(cancel) {}
 
+  // What the host offers is asked for only when there is no key at hand: each question is a round trip, and a
+  // refused key is answered with the same list.
   void run() {
-    if (passed(ask([](ssh_session session) { return ::ssh_userauth_none(session, nullptr); }))) return;
-    const bool done = (offers(SSH_AUTH_METHOD_PUBLICKEY) && with_keys()) ||
+    const bool done = with_keys_at_hand() || (is_offer_unknown() && with_nothing()) ||
+                      (offers(SSH_AUTH_METHOD_PUBLICKEY) && with_encrypted_keys()) ||
                       (offers(SSH_AUTH_METHOD_INTERACTIVE) && with_challenges()) ||
-                      (offers(SSH_AUTH_METHOD_PASSWORD) && with_password());
+                      (offers(SSH_AUTH_METHOD_PASSWORD) && with_password()) || with_nothing();
     if (!done) throw refusal();
   }
 
@@ -66,12 +69,24 @@ class Attempt {
   }
 
   bool offers(int method) const { return (::ssh_userauth_list(link_.session(), nullptr) & method) != 0; }
+  bool is_offer_unknown() const { return ::ssh_userauth_list(link_.session(), nullptr) == 0; }
 
-  bool with_keys() {
-    return with_plain_keys(login_.identities, Named::yes) || with_agent() ||
-           with_plain_keys(login_.defaults, Named::no) || with_encrypted_keys(login_.identities) ||
-           with_encrypted_keys(login_.defaults);
+  // Accounts that need no proof; else the host says what it offers. Asked once.
+  bool with_nothing() {
+    if (std::exchange(asked_nothing_, true)) return false;
+    return passed(ask([](ssh_session session) { return ::ssh_userauth_none(session, nullptr); }));
   }
+
+  bool with_keys_at_hand() {
+    return with_plain_keys(login_.identities, Named::yes) || with_agent() ||
+           with_plain_keys(login_.defaults, Named::no);
+  }
+
+  bool with_encrypted_keys() {
+    return with_encrypted_keys(login_.identities) || with_encrypted_keys(login_.defaults);
+  }
+
+  bool may_offer_keys() const { return is_offer_unknown() || offers(SSH_AUTH_METHOD_PUBLICKEY); }
 
   enum class Named { yes, no };
 
@@ -79,7 +94,7 @@ class Attempt {
     for (const std::filesystem::path& file : files) {
       const KeyFile kind = inspect_key_file(file);
       if (kind == KeyFile::missing && named == Named::yes) note(subject(file), "no such file");
-      if (kind == KeyFile::plain && with_key(file, Secret())) return true;
+      if (kind == KeyFile::plain && may_offer_keys() && with_key(file, Secret())) return true;
     }
     return false;
   }
@@ -98,6 +113,7 @@ class Attempt {
     return offer(key.get(), subject(file));
   }
 
+  // Signed at once: whether the key would be taken is not asked first.
   bool offer(ssh_key key, std::string what) {
     return passed(ask([key](ssh_session session) { return ::ssh_userauth_publickey(session, nullptr, key); }),
                   std::move(what));
@@ -105,7 +121,7 @@ class Attempt {
 
   // Here and not on the loop: an agent may ask a person before it signs.
   bool with_agent() {
-    if (login_.agent_socket.empty()) return false;
+    if (login_.agent_socket.empty() || !may_offer_keys()) return false;
     if (::ssh_options_set(link_.session(), SSH_OPTIONS_IDENTITY_AGENT, login_.agent_socket.c_str()) != SSH_OK)
       return false;
     const int answer =
@@ -210,6 +226,7 @@ class Attempt {
   base::Deadline deadline_;
   const base::CancelToken& cancel_;
   std::vector<std::string> tried_;
+  bool asked_nothing_ = false;
 };
 
 }  // namespace

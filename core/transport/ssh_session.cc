@@ -4,16 +4,33 @@
 
 #include <mutex>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 #include "core/base/text.h"
 
 namespace porter::transport {
 namespace {
 
-// Counter-mode AES with a built-in check first: processors have it, and it is 1.2 to 1.4 times faster than
-// the library's first choice (chacha20-poly1305), which stays the one after it.
-constexpr const char* ciphers =
-    "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,"
-    "aes128-ctr";
+// Where the processor has AES, counter mode with a built-in check is 1.2 to 1.4 times as fast as chacha20;
+// where it has not, far slower.
+#define PORTER_AES_GCM "aes128-gcm@openssh.com,aes256-gcm@openssh.com"
+#define PORTER_CHACHA "chacha20-poly1305@openssh.com"
+#define PORTER_AES_CTR "aes256-ctr,aes192-ctr,aes128-ctr"
+constexpr const char* aes_first = PORTER_AES_GCM "," PORTER_CHACHA "," PORTER_AES_CTR;
+constexpr const char* chacha_first = PORTER_CHACHA "," PORTER_AES_GCM "," PORTER_AES_CTR;
+
+bool processor_has_aes() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("aes") != 0;
+#elif defined(__aarch64__)
+  constexpr unsigned long kAes = 1UL << 3U;  // HWCAP_AES
+  return (::getauxval(AT_HWCAP) & kAes) != 0;
+#else
+  return false;
+#endif
+}
 
 void set_option(ssh_session session, ssh_options_e option, const void* value) {
   if (::ssh_options_set(session, option, value) == SSH_OK) return;
@@ -62,6 +79,7 @@ SessionPtr make_session(const std::string& host, const std::string& user) {
   set_option(session.get(), SSH_OPTIONS_USER, user.c_str());
   set_option(session.get(), SSH_OPTIONS_KNOWNHOSTS, "/dev/null");
   set_option(session.get(), SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
+  const char* ciphers = processor_has_aes() ? aes_first : chacha_first;
   set_option(session.get(), SSH_OPTIONS_CIPHERS_C_S, ciphers);
   set_option(session.get(), SSH_OPTIONS_CIPHERS_S_C, ciphers);
   ::ssh_set_blocking(session.get(), 0);

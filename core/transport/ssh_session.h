@@ -35,8 +35,8 @@ base::Error ssh_error(ssh_session session, std::string_view where, SshStep step)
 // Whether the connection can still be used: the library may know of its end in several ways.
 bool is_alive(ssh_session session);
 
-// A new non-blocking session that reads no configuration file and no known_hosts, prefers AES-GCM, and is
-// told nothing but the host's name (for messages of its own).
+// A new non-blocking session that reads no configuration file and no known_hosts, prefers the cipher that is
+// the faster one on this processor, and is told nothing but the host's name (for messages of its own).
 SessionPtr make_session(const std::string& host, const std::string& user);
 
 }  // namespace porter::transport
