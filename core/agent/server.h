@@ -6,8 +6,8 @@
 
 namespace porter::agent {
 
-// Serves one connection to its end; the exit status of the program. `in` and `out` stay the caller's; `said` is
-// what came before the first byte of `in`.
+// Serves one connection to its end; the exit status of the program. `in` and `out` stay the caller's; `said`
+// is what came before the first byte of `in`.
 int serve(int in, int out, const std::string& said);
 
 }  // namespace porter::agent

@@ -24,9 +24,9 @@ inline constexpr std::chrono::seconds kGreetingDeadline{15};
 
 class Input {
  public:
-  // `said` is heard first. `lost` is cancelled when the connection ends or stays silent for longer than the idle deadline, as
-  // protocol::Patience has it. If the program has not ended some seconds after that, the process is ended
-  // hard.
+  // `said` is heard first. `lost` is cancelled when the connection ends or stays silent for longer than the
+  // idle deadline, as protocol::Patience has it. If the program has not ended some seconds after that, the
+  // process is ended hard.
   Input(int fd, const std::string& said, base::CancelToken lost);
   ~Input();
   Input(const Input&) = delete;

@@ -32,8 +32,8 @@ std::vector<Candidate> candidates(const std::string& agent_path) {
   return out;
 }
 
-// The shell variable n becomes the agent's file name. Only where there is a choice the machine is asked: that is
-// a program more to start. An agent for another machine does not run, which is noticed.
+// The shell variable n becomes the agent's file name. Only where there is a choice the machine is asked: that
+// is a program more to start. An agent for another machine does not run, which is noticed.
 std::string choose_name(const AgentBundle& bundle) {
   const auto name = [&](const std::string& machine) {
     return base::quote_shell(agent_file_name(machine, bundle.find(machine)->digest));

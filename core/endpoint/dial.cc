@@ -85,13 +85,14 @@ class Dialler {
     return protocol::to_frame(protocol::Run{request});
   }
 
-  // Begins an agent and says in its command line what can be said before it answers: a channel of OpenSSH takes
-  // no input before the program runs, which is a round trip later.
+  // Begins an agent and says in its command line what can be said before it answers: a channel of OpenSSH
+  // takes no input before the program runs, which is a round trip later.
   std::unique_ptr<Wire> greet(std::vector<std::string> arguments) {
     std::string first = opening();
     if (first.size() > kMaxOpening) first.clear();
     const std::string said = welcome() + first;
-    arguments.push_back(base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size())));
+    arguments.push_back(
+        base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size())));
     auto wire = begin(arguments);
     const std::size_t sites = options_.opening.look.size();
     if (!first.empty()) wire->expect_ahead(std::move(first), std::max<std::size_t>(sites, 1));

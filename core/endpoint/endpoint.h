@@ -30,10 +30,10 @@ namespace porter::endpoint {
 
 class ContentStore;
 
-// What is asked in the same round trip as the greeting; one of them, or nothing. The first look() or run(), with
-// the very same request, takes the answer. Any other first call has the answer thrown away. It travels in the
-// agent's command line, so it holds nothing that the other users of the target may not see, and an agent that
-// is then found not to be ours has been asked already.
+// What is asked in the same round trip as the greeting; one of them, or nothing. The first look() or run(),
+// with the very same request, takes the answer. Any other first call has the answer thrown away. It travels
+// in the agent's command line, so it holds nothing that the other users of the target may not see, and an
+// agent that is then found not to be ours has been asked already.
 struct Opening {
   std::vector<protocol::SiteQuery> look;
   std::vector<std::string> run;  // the arguments alone of a RunRequest

@@ -54,8 +54,8 @@ class Wire {
   void send(const Message& message) {
     send_bytes(protocol::to_frame(message));
   }
-  // This frame has reached the agent already, before anybody wants its answer (so many frames, or one failure).
-  // The next send(), of the same frame, sends nothing; with another one that answer is dropped.
+  // This frame has reached the agent already, before anybody wants its answer (so many frames, or one
+  // failure). The next send(), of the same frame, sends nothing; with another one that answer is dropped.
   void expect_ahead(std::string frame, std::size_t answers) { ahead_ = {std::move(frame), answers}; }
   // The next frame but beats. A failure frame is thrown as the error it carries.
   protocol::Frame receive();

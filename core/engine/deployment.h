@@ -27,7 +27,7 @@ struct Deployment;
 // A host as one user; modules that `become` different users on it have a HostRun each.
 struct HostRun {
   settings::Host host;
-  std::string become;  // "": who logs in
+  std::string become;         // "": who logs in
   endpoint::Opening opening;  // asked as soon as it answers; before it is connected
   std::unique_ptr<transport::Transport> transport;
   std::unique_ptr<endpoint::Endpoint> endpoint;

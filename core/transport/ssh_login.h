@@ -22,9 +22,9 @@ struct Login {
 };
 
 // In this order: the named keys that need no passphrase, the agent, the default keys, keys whose passphrase
-// has to be asked for (only when the far end would take them), keyboard-interactive, password, no proof at all
-// (first, when there is no key that needs no passphrase). Throws
-// Error(authentication) that lists what was tried, unreachable, timeout; Interrupted.
+// has to be asked for (only when the far end would take them), keyboard-interactive, password, no proof at
+// all (first, when there is no key that needs no passphrase). Throws Error(authentication) that lists what
+// was tried, unreachable, timeout; Interrupted.
 void log_in(SshLink& link, const Login& login, Prompter& prompter, base::Deadline deadline,
             const base::CancelToken& cancel);
 

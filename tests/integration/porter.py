@@ -138,12 +138,12 @@ def everything(folder):
 
 
 class Relay:
-    """A TCP relay to a port on 127.0.0.1: counts bytes per direction; calls `on_bytes(sent, received)` while
-    they pass; can be cut."""
+    """A TCP relay to a port on 127.0.0.1: counts bytes per direction, and turns: how often the client spoke after
+    it had heard something; calls `on_bytes(sent, received)` while they pass; can be cut."""
 
     def __init__(self, port):
         self.target = port
-        self.sent = self.received = self.connections = 0  # sent: from the client to the target
+        self.sent = self.received = self.connections = self.turns = 0  # sent: from the client to the target
         self.on_bytes = None
         self._open = []
         self._lock = threading.Lock()
@@ -158,7 +158,7 @@ class Relay:
 
     def reset(self):
         with self._lock:
-            self.sent = self.received = self.connections = 0
+            self.sent = self.received = self.connections = self.turns = 0
 
     def cut(self):
         with self._lock:
@@ -200,6 +200,7 @@ class Relay:
     def _pump(self, client, server):
         peer = {client: server, server: client}
         open_ends = [client, server]
+        heard = False
         try:
             while open_ends:
                 for ready in select.select(open_ends, [], [])[0]:
@@ -212,8 +213,10 @@ class Relay:
                     with self._lock:
                         if ready is client:
                             self.sent += len(data)
+                            self.turns += heard
                         else:
                             self.received += len(data)
+                    heard = ready is server
                     if self.on_bytes:
                         self.on_bytes(self.sent, self.received)
         except OSError:

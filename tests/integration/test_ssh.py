@@ -192,6 +192,16 @@ class Agent(porter.Case):
         self.assertGreater(pushed, self.relay_.total + 100 * 1024)
         self.assertEqual(porter.everything(self.cache), before)
 
+    def test_no_more_round_trips_than_there_have_to_be(self):
+        self.deploy()
+        for arguments in (["deploy"], ["status"], ["run", "--", "true"]):
+            self.relay_.reset()
+            self.run_admin(arguments[0], "--host", "here", *arguments[1:], code=OK)
+            with self.subTest(arguments=arguments):
+                # Key exchange 2, log-in 2, channel, the agent with the first answer; its window, the end.
+                self.assertEqual(self.relay_.connections, 1)
+                self.assertLessEqual(self.relay_.turns, 8)
+
     def test_a_push_that_was_cut_off_is_never_executed(self):
         for moment in (60_000, 200_000, 600_000):
             relay = self.relay_

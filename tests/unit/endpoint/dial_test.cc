@@ -202,6 +202,73 @@ TEST_CASE("sudo that wants a password is explained", "[dial]") {
   CHECK(code_of([&] { dial(machine, "", "deploy"); }) == base::Code::become);
 }
 
+TEST_CASE("what is asked first travels with the start of the agent", "[dial]") {
+  FakeMachine machine;
+  const std::string site = (machine.folder.path() / "site").string();
+  protocol::SiteQuery query;
+  query.path = site;
+  endpoint::DialOptions options;
+  options.opening.look = {query, query};
+  for (const bool pushed : {true, false}) {
+    const auto agent = endpoint::Endpoint::dial(machine, bundle(), options);
+    CHECK(agent->pushed() == pushed);
+    CHECK(agent->look({query, query}).size() == 2);
+    CHECK(agent->traffic().frames_out == 0);
+    CHECK(agent->look({query, query}).size() == 2);
+    CHECK(agent->traffic().frames_out == 1);
+  }
+}
+
+TEST_CASE("a program that is asked for first runs once, whether the agent is there or not", "[dial]") {
+  FakeMachine machine;
+  const fs::path note = machine.folder.path() / "note";
+  protocol::RunRequest request;
+  request.arguments = {"sh", "-c", "echo once >> " + note.string() + "; exit 3"};
+  endpoint::DialOptions options;
+  options.opening.run = request.arguments;
+  for (const char* seen : {"once\n", "once\nonce\n"}) {
+    const auto agent = endpoint::Endpoint::dial(machine, bundle(), options);
+    CHECK(agent->run(request).status == 3);
+    CHECK(read(note) == seen);
+  }
+}
+
+TEST_CASE("an answer that nobody wants any more is dropped", "[dial]") {
+  FakeMachine machine;
+  protocol::SiteQuery query;
+  query.path = machine.folder.path().string();
+  endpoint::DialOptions options;
+  options.opening.look = {query};
+  dial(machine);
+  CHECK(endpoint::Endpoint::dial(machine, bundle(), options)->exists("/"));
+  protocol::SiteQuery broken;
+  broken.path = "/etc/passwd/site";
+  options.opening.look = {broken, query};
+  const auto agent = endpoint::Endpoint::dial(machine, bundle(), options);
+  CHECK(agent->exists("/"));
+  CHECK_FALSE(agent->exists("/nonexistent"));
+  CHECK(agent->look({query}).size() == 1);
+  CHECK_THROWS_AS(agent->look({broken}), base::Error);  // what was dropped was a failure
+}
+
+TEST_CASE("more than a command line should hold is asked a little later", "[dial]") {
+  FakeMachine machine;
+  protocol::SiteQuery query;
+  query.path = machine.folder.path().string() + "/" + std::string(200, 'x');
+  endpoint::DialOptions options;
+  options.opening.look.assign(1000, query);
+  const auto agent = endpoint::Endpoint::dial(machine, bundle(), options);
+  CHECK(agent->look(options.opening.look).size() == 1000);
+  CHECK(agent->traffic().frames_out == 1);
+}
+
+TEST_CASE("where there is one kind of agent, no program is started but it", "[dial]") {
+  FakeMachine machine;
+  dial(machine);
+  machine.in_front = {machine.path_with({"sh", "env"}, {})};
+  CHECK_FALSE(dial(machine)->pushed());
+}
+
 TEST_CASE("an agent whose peer is silent ends itself", "[dial]") {
   const auto local = transport::make_local_transport("laptop");
   transport::Process process = local->start({bundle().own().file.string(), "--serve"});

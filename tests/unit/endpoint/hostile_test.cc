@@ -132,6 +132,16 @@ TEST_CASE("an agent of another version or build is refused", "[hostile]") {
                  nothing) == base::Code::agent);
 }
 
+TEST_CASE("an answer that comes before its agent is known is not believed", "[hostile]") {
+  protocol::HelloMessage hello;
+  hello.hello.major = protocol::kMajor;
+  const std::string magic(protocol::kMagic);
+  const std::string looked = protocol::to_frame(protocol::Looked{});
+  CHECK(dial_and([&](int fd) { say(fd, magic + looked); }, nothing) == base::Code::protocol);
+  CHECK(dial_and([&](int fd) { say(fd, magic + protocol::to_frame(hello) + looked); }, nothing) ==
+        base::Code::agent);
+}
+
 TEST_CASE("silence ends at the deadline", "[hostile]") {
   const auto wait_for_end = [](int fd) {
     greet(fd);

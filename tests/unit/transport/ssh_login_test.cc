@@ -56,6 +56,12 @@ struct Login {
     target_ = parse_ssh_target(fmt::format("deploy@127.0.0.1:{}", server_.port()));
     target_.name = "testing";
   }
+  // A key that needs no passphrase, named in the project.
+  void name_a_key() {
+    make_key(folder_.path() / "user_key", "ed25519", {"-N", ""});
+    target_.identities = {folder_.path() / "user_key"};
+  }
+  std::vector<std::string> asked() const { return server_.asked(); }
   std::unique_ptr<Transport> connect(Prompter& prompter) {
     return connect_ssh(loops_, target_, policy_, prompter, soon(), {});
   }
@@ -113,6 +119,41 @@ TEST_CASE("questions that nobody answers end the login", "[login]") {
     CHECK(error.code() == base::Code::authentication);
     CHECK(error.message().find("keyboard-interactive (nobody answered)") != std::string::npos);
   }
+}
+
+using Asked = std::vector<std::string>;
+
+TEST_CASE("a key at hand is signed at once, and nothing else is asked", "[login]") {
+  PORTER_NEEDS_SSHD();
+  Login login(TalkingServer::Login::key);
+  login.name_a_key();
+  NoPrompter nobody;
+  CHECK(login.connect(nobody) != nullptr);
+  CHECK(login.asked() == Asked{"signed key"});
+}
+
+TEST_CASE("what the host offers is known from a refused key, else it is asked for", "[login]") {
+  PORTER_NEEDS_SSHD();
+  Answers answers({TalkingServer::password, TalkingServer::password});
+  Login refused(TalkingServer::Login::password);
+  refused.name_a_key();
+  CHECK(refused.connect(answers) != nullptr);
+  CHECK(refused.asked() == Asked{"signed key", "password"});
+  Login keyless(TalkingServer::Login::password);
+  CHECK(keyless.connect(answers) != nullptr);
+  CHECK(keyless.asked() == Asked{"none", "password"});
+}
+
+TEST_CASE("an account that needs no proof is entered, by whoever has a key as well", "[login]") {
+  PORTER_NEEDS_SSHD();
+  NoPrompter nobody;
+  Login keyless(TalkingServer::Login::nothing);
+  CHECK(keyless.connect(nobody) != nullptr);
+  CHECK(keyless.asked() == Asked{"none"});
+  Login keyed(TalkingServer::Login::nothing);
+  keyed.name_a_key();
+  CHECK(keyed.connect(nobody) != nullptr);
+  CHECK(keyed.asked() == Asked{"signed key", "none"});
 }
 
 TEST_CASE("encrypted key files are told from plain ones in every format", "[login]") {

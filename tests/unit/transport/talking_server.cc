@@ -27,6 +27,9 @@ bool is(const char* text, std::string_view expected) {
 const char* password_in(ssh_message message) {
   return ::ssh_message_auth_password(message);
 }
+bool is_signed(ssh_message message) {
+  return ::ssh_message_auth_publickey_state(message) == SSH_PUBLICKEY_STATE_VALID;
+}
 #pragma GCC diagnostic pop
 
 // True when the message was the last one of a good login.
@@ -58,6 +61,26 @@ bool answer_questions(ssh_session session, ssh_message message) {
   return false;
 }
 
+// Any signed key is a good one.
+bool answer_key(ssh_message message) {
+  if (::ssh_message_subtype(message) == SSH_AUTH_METHOD_PUBLICKEY) {
+    if (is_signed(message)) return ::ssh_message_auth_reply_success(message, 0) == SSH_OK;
+    ::ssh_message_auth_reply_pk_ok_simple(message);
+    return false;
+  }
+  ::ssh_message_auth_set_methods(message, SSH_AUTH_METHOD_PUBLICKEY);
+  ::ssh_message_reply_default(message);
+  return false;
+}
+
+bool answer_nothing(ssh_message message) {
+  if (::ssh_message_subtype(message) == SSH_AUTH_METHOD_NONE)
+    return ::ssh_message_auth_reply_success(message, 0) == SSH_OK;
+  ::ssh_message_auth_set_methods(message, SSH_AUTH_METHOD_PUBLICKEY);
+  ::ssh_message_reply_default(message);
+  return false;
+}
+
 }  // namespace
 
 TalkingServer::TalkingServer(const std::filesystem::path& host_key, Login login)
@@ -84,7 +107,31 @@ TalkingServer::~TalkingServer() {
   ::close(listener_);
 }
 
-void TalkingServer::serve(int fd) const {
+void TalkingServer::note(ssh_message message) {
+  const int kind = ::ssh_message_subtype(message);
+  const std::lock_guard lock(mutex_);
+  if (kind == SSH_AUTH_METHOD_NONE) asked_.emplace_back("none");
+  if (kind == SSH_AUTH_METHOD_PASSWORD) asked_.emplace_back("password");
+  if (kind == SSH_AUTH_METHOD_INTERACTIVE) asked_.emplace_back("questions");
+  if (kind == SSH_AUTH_METHOD_PUBLICKEY) asked_.emplace_back(is_signed(message) ? "signed key" : "key");
+}
+
+bool TalkingServer::answer(ssh_session session, ssh_message message) {
+  note(message);
+  switch (login_) {
+    case Login::password:
+      return answer_password(message);
+    case Login::questions:
+      return answer_questions(session, message);
+    case Login::key:
+      return answer_key(message);
+    case Login::nothing:
+      return answer_nothing(message);
+  }
+  return false;
+}
+
+void TalkingServer::serve(int fd) {
   ssh_bind bind = ::ssh_bind_new();
   ssh_session session = ::ssh_new();
   ::ssh_bind_options_set(bind, SSH_BIND_OPTIONS_HOSTKEY, host_key_.c_str());
@@ -96,7 +143,7 @@ void TalkingServer::serve(int fd) const {
       if (::ssh_message_type(message) != SSH_REQUEST_AUTH) {
         ::ssh_message_reply_default(message);
       } else {
-        in = login_ == Login::password ? answer_password(message) : answer_questions(session, message);
+        in = answer(session, message);
       }
       ::ssh_message_free(message);
     }
