@@ -115,7 +115,8 @@ void judge(Walk& walk, HostRun& host) {
   });
 }
 
-std::vector<protocol::SiteQuery> queries_of(const std::vector<Deployment*>& here, protocol::DriftCheck drift) {
+std::vector<protocol::SiteQuery> queries_of(const std::vector<Deployment*>& here,
+                                            protocol::DriftCheck drift) {
   std::vector<protocol::SiteQuery> queries;
   for (const Deployment* deployment : here) {
     queries.push_back(site_query(*deployment));
@@ -136,8 +137,7 @@ bool is_fresh(const Deployment& one) {
 void read_again(HostRun& host, const std::vector<Deployment*>& here) {
   if (!std::all_of(here.begin(), here.end(), [](const Deployment* one) { return is_fresh(*one); }))
     return read_states(host, here);
-  std::vector<protocol::SiteState> states =
-      host.endpoint->look(queries_of(here, protocol::DriftCheck::skip));
+  std::vector<protocol::SiteState> states = host.endpoint->look(queries_of(here, protocol::DriftCheck::skip));
   for (std::size_t i = 0; i < here.size(); ++i) {
     const protocol::SiteState& before = here[i]->before;
     if (before.current != states.at(i).current) return read_states(host, here);
