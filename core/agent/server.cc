@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -102,6 +103,9 @@ class Server {
                                               protocol::kMajor, message.major));
     const std::chrono::seconds idle(std::max<std::uint32_t>(message.idle_seconds, 1));
     input_.set_idle_deadline(idle);
+    const auto& features = message.features;
+    if (std::find(features.begin(), features.end(), protocol::kPacking) != features.end())
+      output_.start_packing();
     pulse_.emplace(output_, std::chrono::milliseconds(idle) / 4);
     state_ = State::ready;
   }

@@ -17,6 +17,7 @@
 #include "core/base/files.h"
 #include "core/base/text.h"
 #include "core/protocol/messages.h"
+#include "core/protocol/unpacker.h"
 
 namespace porter::agent {
 namespace {
@@ -66,6 +67,7 @@ protocol::Hello gather_facts() {
   protocol::Hello hello;
   hello.major = protocol::kMajor;
   hello.minor = protocol::kMinor;
+  hello.features = {std::string(protocol::kPacking)};
   hello.version = PORTER_VERSION;
   hello.digest = own_digest();
   hello.pid = static_cast<std::uint64_t>(::getpid());

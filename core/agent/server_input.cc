@@ -30,7 +30,7 @@ bool hung_up(int fd) {
 }  // namespace
 
 Input::Input(int fd, const std::string& said, base::CancelToken lost) : fd_(fd), lost_(std::move(lost)) {
-  parser_.feed(said);
+  reader_.feed(said);
   thread_ = std::thread([this] { read_all(); });
 }
 
@@ -74,7 +74,7 @@ void Input::read_all() {
     while (wait_for_bytes(patience)) {
       const std::size_t got = base::read_some(fd_, buffer);
       if (got == 0) break;
-      parser_.feed({reinterpret_cast<const char*>(buffer.data()), got});
+      reader_.feed({reinterpret_cast<const char*>(buffer.data()), got});
       patience.heard_part(got, steady_clock::now());
       hand_over_frames(patience);
     }
@@ -86,7 +86,7 @@ void Input::read_all() {
 }
 
 void Input::hand_over_frames(protocol::Patience& patience) {
-  while (auto frame = parser_.next()) {
+  while (auto frame = reader_.next()) {
     hand_over(std::move(*frame));
     patience.restart(steady_clock::now());  // what the taker needed is not the peer's silence
   }

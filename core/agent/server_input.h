@@ -14,7 +14,7 @@
 
 #include "core/base/cancel.h"
 #include "core/base/error.h"
-#include "core/protocol/frame.h"
+#include "core/protocol/frame_reader.h"
 #include "core/protocol/patience.h"
 
 namespace porter::agent {
@@ -49,7 +49,7 @@ class Input {
   const int fd_;
   const base::CancelToken lost_;
   const base::CancelToken stop_;
-  protocol::FrameParser parser_;  // of the thread
+  protocol::FrameReader reader_;  // of the thread
   std::atomic<std::chrono::seconds> idle_{kGreetingDeadline};
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -4,9 +4,12 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/protocol/messages.h"
+#include "core/protocol/packer.h"
 
 namespace porter::agent {
 
@@ -18,14 +21,20 @@ class Output {
   void raw(std::string_view bytes);
   template <class Message>
   void send(const Message& message) {
-    raw(protocol::to_frame(message));
+    send_frame(protocol::to_frame(message));
   }
+  // From here on frames that are worth it are packed: the other end can unpack.
+  void start_packing();
   // A beat, unless something was sent within `quiet` or is being sent right now.
   void beat_after(std::chrono::milliseconds quiet);
 
  private:
+  void send_frame(std::string frame);
+  void write(std::string_view bytes);  // with the lock held
+
   const int fd_;
   std::mutex mutex_;
+  std::optional<protocol::Packer> packer_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 

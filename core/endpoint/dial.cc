@@ -73,6 +73,7 @@ class Dialler {
     welcome.version = PORTER_VERSION;
     welcome.run_id = options_.run_id;
     welcome.idle_seconds = static_cast<std::uint32_t>(options_.idle_deadline.count());
+    welcome.features = {std::string(protocol::kPacking)};
     return protocol::to_frame(welcome);
   }
 
@@ -116,6 +117,8 @@ class Dialler {
                                            base::to_hex(hello.digest),
                                            agent == nullptr ? "none" : base::to_hex(agent->digest)))
           .hint("remove porter-agent-* from ~/.cache/porter there and deploy again");
+    if (std::find(hello.features.begin(), hello.features.end(), protocol::kPacking) != hello.features.end())
+      wire->start_packing();
     wire->start_pulse();
     return std::make_unique<AgentEndpoint>(std::move(wire), std::move(hello), pushed == Pushed::yes);
   }

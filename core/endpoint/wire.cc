@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kOutRoom = 1U << 20U;
 constexpr std::size_t kInboxRoom = 64U << 20U;
 constexpr std::size_t kReadSize = 256U << 10U;
+constexpr std::size_t kWorthPacking = 4U << 10U;
 
 constexpr auto kBeat = static_cast<std::uint8_t>(protocol::Type::beat);
 constexpr auto kFailure = static_cast<std::uint8_t>(protocol::Type::failure);
@@ -157,7 +158,7 @@ void Wire::take_in(std::string_view bytes) {
     const std::lock_guard lock(traffic_mutex_);
     traffic_.bytes_in += bytes.size();
   }
-  parser_.feed(bytes);
+  reader_.feed(bytes);
   if (take_frames())
     patience_.restart(steady_clock::now());
   else
@@ -166,7 +167,10 @@ void Wire::take_in(std::string_view bytes) {
 
 bool Wire::take_frames() {
   bool any = false;
-  while (auto frame = parser_.next()) {
+  // A few packed bytes may hold very much: what there is no room for stays packed.
+  while (inbox_bytes_ < kInboxRoom) {
+    auto frame = reader_.next();
+    if (!frame) break;
     any = true;
     if (frame->type == kBeat) continue;
     inbox_bytes_ += room_of(*frame);
@@ -207,14 +211,26 @@ void Wire::drop_answers(std::size_t count) {
   }
 }
 
-void Wire::send_bytes(const std::string& bytes) {
+void Wire::start_packing() {
+  packer_.emplace(protocol::Packer::Stream::continued);
+}
+
+// What is small travels as it is, and says nothing about the line.
+std::string Wire::pack(std::string frame) {
+  if (!packer_ || frame.size() < kWorthPacking) return frame;
+  push_out();
+  const std::optional<int> level = level_.next(out_.size() - out_start_, process_.line_state());
+  return level ? packer_->pack(std::move(frame), *level) : frame;
+}
+
+void Wire::send_frame(std::string frame) {
   check_open();
-  if (is_asked_already(bytes)) return;
+  if (is_asked_already(frame)) return;
   if (out_start_ > kOutRoom) {
     out_.erase(0, out_start_);
     out_start_ = 0;
   }
-  out_ += bytes;
+  out_ += pack(std::move(frame));
   asked_ = true;
   {
     const std::lock_guard lock(traffic_mutex_);
@@ -232,8 +248,13 @@ void Wire::push_out() {
   });
 }
 
+bool Wire::has_frame() {
+  if (inbox_.empty()) guard([&] { take_frames(); });
+  return !inbox_.empty();
+}
+
 std::optional<protocol::Frame> Wire::take() {
-  if (inbox_.empty()) return std::nullopt;
+  if (!has_frame()) return std::nullopt;
   protocol::Frame frame = std::move(inbox_.front());
   inbox_.pop_front();
   inbox_bytes_ -= room_of(frame);
@@ -248,9 +269,10 @@ protocol::Frame Wire::receive() {
     const std::lock_guard lock(traffic_mutex_);
     ++traffic_.exchanges;
   }
+  if (asked_ && packer_) packer_->end();
   asked_ = false;
   push_out();
-  pump([&] { return !inbox_.empty(); });
+  pump([&] { return has_frame(); });
   return *take();
 }
 

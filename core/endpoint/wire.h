@@ -15,7 +15,10 @@
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
 #include "core/endpoint/endpoint.h"
+#include "core/endpoint/pack_level.h"
+#include "core/protocol/frame_reader.h"
 #include "core/protocol/messages.h"
+#include "core/protocol/packer.h"
 #include "core/protocol/patience.h"
 #include "core/transport/transport.h"
 
@@ -37,6 +40,8 @@ class Wire {
   transport::ExitStatus end_of_process() const;
   std::string errors() const { return process_.errors->get(); }
 
+  // The agent can unpack: what is worth it is sent packed from here on.
+  void start_packing();
   // Starts beats and the idle deadline: after the greeting.
   void start_pulse();
 
@@ -52,7 +57,7 @@ class Wire {
   // Queues a frame, and waits while too much is queued.
   template <class Message>
   void send(const Message& message) {
-    send_bytes(protocol::to_frame(message));
+    send_frame(protocol::to_frame(message));
   }
   // This frame has reached the agent already, before anybody wants its answer (so many frames, or one
   // failure). The next send(), of the same frame, sends nothing; with another one that answer is dropped.
@@ -99,7 +104,8 @@ class Wire {
   // Throws when the wire is dead or closed.
   void check_open() const;
   void die(const base::Error& why);
-  void send_bytes(const std::string& bytes);
+  void send_frame(std::string frame);
+  std::string pack(std::string frame);
   bool is_asked_already(const std::string& frame);
   void drop_answers(std::size_t count);
   // Moves bytes until `enough()`; throws timeout, unreachable, Interrupted.
@@ -112,6 +118,7 @@ class Wire {
   void push_out();
   void take_in(std::string_view bytes);
   bool take_frames();  // false: none was whole
+  bool has_frame();
   std::optional<protocol::Frame> take();
   [[noreturn]] void throw_ended();
   void beat_when_due();
@@ -128,11 +135,13 @@ class Wire {
   std::optional<Ahead> ahead_;
   protocol::MagicFinder finder_;
   bool greeted_ = false;
-  protocol::FrameParser parser_;
+  protocol::FrameReader reader_;
   std::deque<protocol::Frame> inbox_;
   std::size_t inbox_bytes_ = 0;
   std::string out_;
   std::size_t out_start_ = 0;
+  std::optional<protocol::Packer> packer_;
+  PackLevel level_;
   bool asked_ = false;  // something was sent since we last waited
   bool pulsing_ = false;
   protocol::Patience patience_;

@@ -10,7 +10,7 @@ namespace porter::protocol {
 template <class A>
 void describe(A& a, Welcome& m) {
   a.number(m.major), a.number(m.minor), a.text(m.version, kMaxWord), a.text(m.run_id, kMaxWord);
-  a.number(m.idle_seconds);
+  a.number(m.idle_seconds), texts(a, m.features, kMaxWord);
 }
 template <class A>
 void describe(A&, Beat&) {}

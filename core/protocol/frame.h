@@ -1,7 +1,7 @@
 #pragma once
 // Frames: u32 length of the payload (little-endian), u8 type, payload. The agent speaks first, with a magic
-// of 16 bytes that no shell start-up file prints by accident. Pure values and an incremental parser; who
-// reads and writes descriptors is core/protocol/channel.h. A parser belongs to one thread.
+// of 16 bytes that no shell start-up file prints by accident. Pure values and an incremental parser; frames
+// within packed frames come out of core/protocol/frame_reader.h. A parser belongs to one thread.
 
 #include <array>
 #include <cstddef>

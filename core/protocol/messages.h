@@ -17,7 +17,7 @@ namespace porter::protocol {
 
 // The version: a peer with another major is refused, a higher minor only adds messages and features.
 constexpr std::uint16_t kMajor = 3;
-constexpr std::uint16_t kMinor = 0;
+constexpr std::uint16_t kMinor = 1;
 
 // Pieces of streams (trees, content, signatures, deltas) are at most this long.
 constexpr std::size_t kMaxPiece = 512U << 10U;
@@ -29,6 +29,7 @@ enum class Type : std::uint8_t {
   welcome = 1,
   beat = 2,  // both directions
   goodbye = 3,
+  // 4 is a packed frame (unpacker.h), which is no message
   look = 16,
   lock = 17,
   unlock = 18,
@@ -92,7 +93,8 @@ struct Welcome {
   std::uint16_t minor = kMinor;
   std::string version;
   std::string run_id;
-  std::uint32_t idle_seconds = 60;  // silence after which the agent ends itself
+  std::uint32_t idle_seconds = 60;    // silence after which the agent ends itself
+  std::vector<std::string> features;  // what the operator's side can take, as in Hello
 };
 // Says "I live"; sent by both ends when they have nothing else to say for a quarter of the idle deadline.
 struct Beat {

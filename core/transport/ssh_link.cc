@@ -47,6 +47,7 @@ SshLink::SshLink(std::shared_ptr<IoLoop> loop, SessionPtr session, base::UniqueF
       where_(std::move(where)),
       times_(times),
       via_(std::move(via)),
+      line_(std::make_shared<SshLine>(via_ ? -1 : fd_, via_ ? via_->line_ : nullptr)),
       way_(std::move(way)) {
   if (::ssh_options_set(session_.get(), SSH_OPTIONS_FD, &fd_) != SSH_OK)
     throw ssh_error(session_.get(), where_, SshStep::connecting);
@@ -72,6 +73,7 @@ void SshLink::shut_down() {
   streams_.clear();
   if (event_ != nullptr) ::ssh_event_free(event_);
   event_ = nullptr;
+  line_->end();
   if (::ssh_is_connected(session_.get()) != 0) ::ssh_disconnect(session_.get());
   session_.reset();
 }
@@ -104,6 +106,18 @@ int SshLink::drive(const Step& step, int again, base::Deadline deadline, const b
     throw;
   }
   return operation->answer;
+}
+
+int SshLink::drive_timed(const Step& step, int again, base::Deadline deadline,
+                         const base::CancelToken& cancel) {
+  const auto began = std::chrono::steady_clock::now();
+  return drive(
+      [&](ssh_session session) {
+        const int answer = step(session);
+        if (answer != again) line_->answered_in(std::chrono::steady_clock::now() - began);
+        return answer;
+      },
+      again, deadline, cancel);
 }
 
 int SshLink::drive_here(const Step& step, int again, base::Deadline deadline,
@@ -153,6 +167,7 @@ Process SshLink::start(StreamRequest request) {
   Process process;
   process.errors = std::make_shared<ErrorText>();
   process.ending = std::make_shared<Ending>();
+  process.line = line_;
   process.keeper = std::make_shared<Keeper>(weak_from_this(), id);
   process.stream = std::move(pair.first);
   auto local = std::make_shared<base::UniqueFd>(std::move(pair.second));
@@ -167,8 +182,9 @@ void SshLink::adopt(int id, StreamRequest request, base::UniqueFd local,
                     const std::shared_ptr<ErrorText>& errors, const std::shared_ptr<Ending>& ending) {
   if (broken_) return ending->fail(*broken_);
   try {
-    streams_.emplace(id, std::make_unique<SshStream>(*loop_, session_.get(), where_, std::move(request),
-                                                     std::move(local), errors, ending, [this] { turn(); }));
+    streams_.emplace(
+        id, std::make_unique<SshStream>(*loop_, session_.get(), where_, std::move(request), std::move(local),
+                                        errors, ending, *line_, [this] { turn(); }));
   } catch (const base::Error& error) {
     return ending->fail(error);
   }

@@ -18,6 +18,7 @@
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
 #include "core/transport/io_loop.h"
+#include "core/transport/ssh_line.h"
 #include "core/transport/ssh_session.h"
 #include "core/transport/ssh_stream.h"
 #include "core/transport/transport.h"
@@ -41,6 +42,8 @@ class SshLink : public std::enable_shared_from_this<SshLink>, private IoLoop::Wa
   // Repeats a non-blocking call of the library while it answers `again`; on the loop, or on the calling
   // thread. Throws Error(timeout) and Interrupted, after which the link is good for nothing but its end.
   int drive(const Step& step, int again, base::Deadline deadline, const base::CancelToken& cancel);
+  // The same for a request whose answer costs the far end nothing: how long it takes is noted.
+  int drive_timed(const Step& step, int again, base::Deadline deadline, const base::CancelToken& cancel);
   int drive_here(const Step& step, int again, base::Deadline deadline, const base::CancelToken& cancel);
   ssh_session session() const { return session_.get(); }
   // Why the way through the jump host ended, if that is what happened.
@@ -80,6 +83,7 @@ class SshLink : public std::enable_shared_from_this<SshLink>, private IoLoop::Wa
   std::string where_;
   LinkTimes times_;
   std::shared_ptr<SshLink> via_;
+  std::shared_ptr<SshLine> line_;
   Process way_;
 
   std::shared_ptr<Operation> operation_;  // loop thread

@@ -32,6 +32,8 @@ class Attempt {
   // What the host offers is asked for only when there is no key at hand: each question is a round trip, and a
   // refused key is answered with the same list.
   void run() {
+    link_.drive_timed([](ssh_session session) { return ::ssh_service_request(session, "ssh-userauth"); },
+                      SSH_AGAIN, step_deadline(), cancel_);  // the first of them would do it by itself
     const bool done = with_keys_at_hand() || (is_offer_unknown() && with_nothing()) ||
                       (offers(SSH_AUTH_METHOD_PUBLICKEY) && with_encrypted_keys()) ||
                       (offers(SSH_AUTH_METHOD_INTERACTIVE) && with_challenges()) ||

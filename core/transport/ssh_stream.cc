@@ -34,7 +34,7 @@ int signal_number(std::string_view name) {
 
 SshStream::SshStream(IoLoop& loop, ssh_session session, std::string where, StreamRequest request,
                      base::UniqueFd local, std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending,
-                     std::function<void()> turn)
+                     SshLine& line, std::function<void()> turn)
     : loop_(loop),
       session_(session),
       where_(std::move(where)),
@@ -42,6 +42,7 @@ SshStream::SshStream(IoLoop& loop, ssh_session session, std::string where, Strea
       local_(std::move(local)),
       errors_(std::move(errors)),
       ending_(std::move(ending)),
+      line_(line),
       turn_(std::move(turn)),
       channel_(::ssh_channel_new(session)) {
   if (channel_ == nullptr)
@@ -111,7 +112,9 @@ void SshStream::open() {
                                  : "no new session";
     return refuse(what, base::Code::unreachable);
   }
-  state_ = request_.command.empty() ? State::running : State::requesting;
+  const bool program = !request_.command.empty();
+  if (program) line_.answered_in(std::chrono::steady_clock::now() - began_);
+  state_ = program ? State::requesting : State::running;
 }
 
 void SshStream::request() {

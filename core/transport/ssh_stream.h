@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/transport/io_loop.h"
+#include "core/transport/ssh_line.h"
 #include "core/transport/transport.h"
 
 namespace porter::transport {
@@ -31,7 +32,8 @@ struct StreamRequest {
 class SshStream : public IoLoop::Watcher {
  public:
   SshStream(IoLoop& loop, ssh_session session, std::string where, StreamRequest request, base::UniqueFd local,
-            std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending, std::function<void()> turn);
+            std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending, SshLine& line,
+            std::function<void()> turn);
   ~SshStream() override;
 
   // Does what can be done without waiting.
@@ -69,6 +71,8 @@ class SshStream : public IoLoop::Watcher {
   base::UniqueFd local_;
   std::shared_ptr<ErrorText> errors_;
   std::shared_ptr<Ending> ending_;
+  SshLine& line_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::function<void()> turn_;
   ssh_channel channel_;
   ssh_channel_callbacks_struct callbacks_ = {};

@@ -66,6 +66,7 @@ ExitStatus Ending::wait(base::Deadline deadline, const base::CancelToken& cancel
 
 Process& Process::operator=(Process&& other) noexcept {
   stream = std::move(other.stream);  // first, so that the old process sees its end before its carrier goes
+  line = std::move(other.line);
   keeper = std::move(other.keeper);
   errors = std::move(other.errors);
   ending = std::move(other.ending);

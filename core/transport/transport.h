@@ -3,6 +3,7 @@
 // which sees nothing but file descriptors. Transports and processes may be used from any thread; one Process
 // belongs to one owner at a time.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -65,6 +66,23 @@ class Ending {
   base::FdPair done_;  // the second end is closed when the process has ended
 };
 
+// How the way to a target is doing.
+struct LineState {
+  // The shortest one seen, to the far end and with what it needed itself; zero where nothing travels.
+  std::chrono::microseconds round_trip{0};
+  std::size_t unacknowledged = 0;  // bytes that the kernel was given and the other end has not confirmed
+};
+
+// Asked from any thread, and at any time: it may outlive its connection.
+class Line {
+ public:
+  Line() = default;
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
+  virtual ~Line() = default;
+  virtual LineState state() const = 0;
+};
+
 // A running process. What is written to `stream` is its stdin, what is read from it is its stdout; shutting
 // down the writing half is the end of its stdin. Closing the stream (or destroying the Process) gives the
 // process up: an SSH channel is closed, a local child that does not end within two seconds is killed.
@@ -78,7 +96,10 @@ struct Process {
     return ending->wait(deadline, cancel);
   }
 
-  std::shared_ptr<void> keeper;  // keeps the carrier alive; released after the stream is closed
+  LineState line_state() const { return line ? line->state() : LineState(); }
+
+  std::shared_ptr<const Line> line;  // null where nothing travels
+  std::shared_ptr<void> keeper;      // keeps the carrier alive; released after the stream is closed
   std::shared_ptr<ErrorText> errors;
   std::shared_ptr<Ending> ending;
   base::UniqueFd stream;  // blocking; one end of a socket pair

@@ -1,5 +1,5 @@
 // write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
-// record, request, journal), made by the rooms' own writers.
+// packed, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -13,6 +13,7 @@
 #include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
+#include "core/protocol/packer.h"
 #include "core/sync/compare.h"
 #include "core/sync/delta.h"
 #include "core/sync/manifest.h"
@@ -50,6 +51,18 @@ void write_trees(Seeds& seeds) {
     seeds.add("tree", '\2' + seal);
     constexpr std::size_t kHead = 13;  // magic and version; the checksum are the last 32 bytes
     seeds.add("tree", '\3' + seal.substr(kHead, seal.size() - kHead - base::Digest().size()));
+  }
+}
+
+// The first byte says what is done with the rest, and in which pieces.
+void write_packed(Seeds& seeds) {
+  for (const auto kind : {protocol::Packer::Stream::continued, protocol::Packer::Stream::single}) {
+    protocol::Packer packer(kind);
+    std::string stream;
+    for (int i = 0; i < 3; ++i)
+      stream += packer.pack(protocol::encode_frame(9, std::string(3000, static_cast<char>('a' + i))), 1);
+    seeds.add("packed", '\xfd' + stream);
+    seeds.add("packed", '\xfc' + stream.substr(protocol::kHeaderSize));
   }
 }
 
@@ -104,6 +117,7 @@ int main(int, char** arguments) {
   Seeds seeds(arguments[1]);
   write_trees(seeds);
   write_deltas(seeds);
+  write_packed(seeds);
   write_events(seeds);
   write_journal(seeds);
   seeds.add("event", event::encode(event::Reply(event::Stop())));

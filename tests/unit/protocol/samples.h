@@ -93,7 +93,7 @@ inline std::vector<Sample> samples() {
   run.privilege = Privilege::sudo;
   run.deadline_seconds = 60;
   return {
-      sample(Welcome{1, 0, "0.1.0", "run1", 60}),
+      sample(Welcome{1, 0, "0.1.0", "run1", 60, {"zstd"}}),
       sample(Beat{}),
       sample(Goodbye{}),
       sample(HelloMessage{{1,

@@ -1,0 +1,28 @@
+#include "core/protocol/frame_reader.h"
+
+#include "core/base/error.h"
+
+namespace porter::protocol {
+namespace {
+
+bool is_packed(const Frame& frame) {
+  return frame.type == kPackedType;
+}
+
+}  // namespace
+
+std::optional<Frame> FrameReader::next() {
+  for (;;) {
+    if (auto frame = inner_.next()) {
+      if (is_packed(*frame)) throw base::Error(base::Code::protocol, "a packed frame within a packed frame");
+      return frame;
+    }
+    if (inner_.buffered() != 0)
+      throw base::Error(base::Code::protocol, "a packed frame ends in the middle of a frame");
+    auto frame = outer_.next();
+    if (!frame || !is_packed(*frame)) return frame;
+    inner_.feed(unpacker_.unpack(frame->payload));
+  }
+}
+
+}  // namespace porter::protocol
