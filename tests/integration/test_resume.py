@@ -282,7 +282,7 @@ class Resume(porter.Case):
         self.fill("first")
         self.deploy()
         (self.directory / "root/src/file.txt").write_text("second\n")
-        self.deploy_killed_at("SIG_DEPLOY_START-root")
+        self.deploy_killed_at("SIG_HEALTH_CHECK-root")
         content = self.home / ".local/state/porter/runs" / self.only_run() / "content"
         self.assertEqual(sorted(os.listdir(content)), ["index", "pack"])
         self.assertEqual((content / "pack").read_text(), "second\n")
