@@ -204,8 +204,9 @@ class Series(porter.Case):
             return
         entry = self.tree.pick(lambda each: PLAIN_PATH.match(each.path) and not each.link and not each.has_names)
         if not entry:
-            self.tree.write(b"to be read", b"or not", 0o644)
-            entry = self.tree.pick(lambda each: each.path == b"to be read")
+            path = b"plain-%d" % self.rng.randrange(10 ** 9)
+            self.tree.write(path, b"to be read", 0o644)
+            entry = self.tree.pick(lambda each: each.path == path)
         before = porter.everything(self.site())
         os.chmod(self.tree.at(entry.path), entry.mode & 0o077)
         result = self.run_deploy()
