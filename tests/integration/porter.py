@@ -5,6 +5,7 @@ Only Python's standard library. The build's paths come from the environment (CTe
 release build of this checkout is used.
 """
 
+import collections
 import hashlib
 import json
 import os
@@ -138,13 +139,15 @@ def everything(folder):
 
 
 class Relay:
-    """A TCP relay to a port on 127.0.0.1: counts bytes per direction, and turns: how often the client spoke after
-    it had heard something; calls `on_bytes(sent, received)` while they pass; can be cut."""
+    """A TCP relay to a port on 127.0.0.1, each way `delay` seconds long: counts bytes per direction, and turns: how
+    often the client spoke after it had heard something; calls `on_bytes(sent, received)` while they pass; can be
+    cut."""
 
     def __init__(self, port):
         self.target = port
         self.sent = self.received = self.connections = self.turns = 0  # sent: from the client to the target
         self.on_bytes = None
+        self.delay = 0
         self._open = []
         self._lock = threading.Lock()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -201,29 +204,40 @@ class Relay:
         peer = {client: server, server: client}
         open_ends = [client, server]
         heard = False
+        under_way = collections.deque()  # (when it arrives, from where, what)
         try:
-            while open_ends:
-                for ready in select.select(open_ends, [], [])[0]:
+            while open_ends or under_way:
+                patience = max(0, under_way[0][0] - time.monotonic()) if under_way else None
+                for ready in select.select(open_ends, [], [], patience)[0]:
                     data = ready.recv(1 << 16)
                     if not data:
                         open_ends.remove(ready)
-                        peer[ready].shutdown(socket.SHUT_WR)
-                        continue
-                    peer[ready].sendall(data)
-                    with self._lock:
-                        if ready is client:
-                            self.sent += len(data)
+                    if data and ready is client:
+                        with self._lock:
                             self.turns += heard
-                        else:
-                            self.received += len(data)
-                    heard = ready is server
-                    if self.on_bytes:
-                        self.on_bytes(self.sent, self.received)
+                        heard = False
+                    under_way.append((time.monotonic() + self.delay, ready, data))
+                while under_way and under_way[0][0] <= time.monotonic():
+                    _, source, data = under_way.popleft()
+                    self._arrive(source is client, peer[source], data)
+                    heard = heard or source is server
         except OSError:
             pass
         finally:
             client.close()
             server.close()
+
+    def _arrive(self, from_client, sink, data):
+        if not data:
+            return sink.shutdown(socket.SHUT_WR)
+        sink.sendall(data)
+        with self._lock:
+            if from_client:
+                self.sent += len(data)
+            else:
+                self.received += len(data)
+        if self.on_bytes:
+            self.on_bytes(self.sent, self.received)
 
 
 class Sshd:

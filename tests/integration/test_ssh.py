@@ -194,6 +194,7 @@ class Agent(porter.Case):
 
     def test_no_more_round_trips_than_there_have_to_be(self):
         self.deploy()
+        self.relay_.delay = 0.02
         for arguments in (["deploy"], ["status"], ["run", "--", "true"]):
             self.relay_.reset()
             self.run_admin(arguments[0], "--host", "here", *arguments[1:], code=OK)
