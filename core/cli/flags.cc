@@ -85,6 +85,9 @@ void Flags::add_talk(CLI::App* to) {
   to->add_flag("--json", json_, "one event a line as JSON on stdout");
   to->add_flag("-v,--verbose", verbose_, "more words");
   to->add_flag("-q,--quiet", quiet_, "only results and errors");
+  to->add_option("-d,--debug", out_.request.debug, "stats: say at the end where the time went")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"stats"}));
 }
 
 void Flags::add_lock_wait(CLI::App* to) {

@@ -75,14 +75,14 @@ auto receive_lines(Wire& wire, std::size_t most) {
 template <class Answer, class Message>
 Answer AgentEndpoint::exchange(std::string_view doing, const Message& message) {
   return base::while_doing(fmt::format("{} on {}", doing, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, protocol::name_of(Message::kType));
     return wire_->ask<Answer>(message);
   });
 }
 
 std::vector<protocol::SiteState> AgentEndpoint::look(const std::vector<protocol::SiteQuery>& sites) {
   return base::while_doing("reading the state of " + where(), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "look");
     if (sites.empty()) return std::vector<protocol::SiteState>();
     wire_->send(protocol::Look{sites});
     std::vector<protocol::SiteState> states;
@@ -94,7 +94,7 @@ std::vector<protocol::SiteState> AgentEndpoint::look(const std::vector<protocol:
 
 sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const sync::Composed& composed) {
   return base::while_doing(fmt::format("comparing with {} on {}", site.path, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "compare");
     wire_->send(protocol::CompareBegin{site, static_cast<protocol::Identity>(composed.tree.identity)});
     return sync::make_plan(composed.tree, exchange_base(*wire_, composed.tree));
   });
@@ -102,7 +102,7 @@ sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const syn
 
 std::vector<protocol::Difference> AgentEndpoint::differences(const protocol::DifferenceQuery& query) {
   return base::while_doing(fmt::format("comparing {} on {} with its seal", query.site, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "differences");
     wire_->send(protocol::AskDifferences{query});
     return receive_lines<protocol::DifferenceLines>(*wire_, kMostDifferences);
   });
@@ -120,7 +120,7 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
                                            const sync::Composed& composed, const ProgressSink& progress,
                                            ContentStore* store) {
   return base::while_doing(fmt::format("staging {} on {}", request.site, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "stage");
     const TrafficCount before = traffic();
     protocol::StageReport report = StageSender(*wire_, request, composed, progress, store).send();
     const TrafficCount after = traffic();
@@ -167,7 +167,7 @@ void AgentEndpoint::discard(const std::string& site, const std::string& release_
 void AgentEndpoint::install_file(const std::string& site, const std::string& release_id,
                                  std::string_view content, const std::string& path, std::uint32_t mode) {
   base::while_doing(fmt::format("installing {} on {}", path, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "install_file");
     wire_->send(protocol::InstallBegin{site, release_id, path, mode});
     send_pieces(content);
     wire_->expect<protocol::Done>();
@@ -201,7 +201,7 @@ void AgentEndpoint::unfreeze(const std::string& site, const std::string& config)
 std::vector<protocol::HistoryRecord> AgentEndpoint::history(const std::string& site, protocol::Layout layout,
                                                             std::uint32_t limit) {
   return base::while_doing(fmt::format("reading the history of {} on {}", site, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "history");
     wire_->send(protocol::AskHistory{site, layout, limit});
     return receive_lines<protocol::HistoryLines>(*wire_, limit);
   });
@@ -228,7 +228,7 @@ protocol::PathState AgentEndpoint::stat(const std::string& path) {
 
 std::string AgentEndpoint::read_file(const std::string& path, std::uint64_t limit) {
   return base::while_doing(fmt::format("reading {} on {}", path, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "read_file");
     wire_->send(protocol::ReadFile{path, limit});
     std::string content;
     for (;;) {
@@ -254,7 +254,7 @@ void AgentEndpoint::send_pieces(std::string_view content) {
 
 void AgentEndpoint::write_file(const std::string& path, std::string_view content, std::uint32_t mode) {
   base::while_doing(fmt::format("writing {} on {}", path, where()), [&] {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "write_file");
     wire_->send(protocol::WriteBegin{path, mode});
     send_pieces(content);
     wire_->expect<protocol::Done>();
@@ -284,7 +284,7 @@ void AgentEndpoint::upload_one(const std::filesystem::path& local, const std::st
 void AgentEndpoint::upload(const std::filesystem::path& local, const std::string& path) {
   base::while_doing(fmt::format("uploading {} to {} on {}", local.string(), path, where()), [&] {
     const std::vector<UploadItem> items = list_upload(local, path);
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "upload");
     for (const UploadItem& item : items)
       upload_one(item.local, item.path);
     // Answers are taken to the last one, so that the next exchange finds its own.
@@ -313,7 +313,7 @@ void AgentEndpoint::rename(const std::string& from, const std::string& to) {
 
 void AgentEndpoint::close() {
   {
-    const Wire::Use use(*wire_);
+    const Wire::Use use(*wire_, "close");
     wire_->send(protocol::Goodbye{});
   }
   wire_->close();

@@ -56,6 +56,7 @@ class AgentEndpoint : public Endpoint {
   void rename(const std::string& from, const std::string& to) override;
 
   TrafficCount traffic() const override { return wire_->traffic(); }
+  std::vector<StepCount> steps() const override { return wire_->steps(); }
   void close() override;
 
  private:

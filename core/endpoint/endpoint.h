@@ -71,6 +71,13 @@ struct TrafficCount {
   std::uint64_t exchanges = 0;  // times that we waited for an answer
 };
 
+// All calls of one kind together.
+struct StepCount {
+  std::string name;
+  std::chrono::steady_clock::duration time{0};
+  TrafficCount traffic;  // what the first request brought with the greeting is none of it
+};
+
 class Endpoint {
  public:
   virtual ~Endpoint() = default;
@@ -163,6 +170,8 @@ class Endpoint {
   virtual void rename(const std::string& from, const std::string& to) = 0;
 
   virtual TrafficCount traffic() const = 0;
+  // In the order of the first calls.
+  virtual std::vector<StepCount> steps() const { return {}; }
   // Ends the agent in good order; the destructor does it by cutting the connection.
   virtual void close() = 0;
 

@@ -55,9 +55,31 @@ void Wire::start_pulse() {
   pulsing_ = true;
 }
 
-Wire::Use::Use(Wire& wire) : lock_(wire.busy_) {
+Wire::Use::Use(Wire& wire, std::string_view step)
+    : wire_(wire), step_(step), lock_(wire.busy_), before_(wire.traffic()) {
   wire.check_open();
   wire.patience_.restart(steady_clock::now());
+}
+
+Wire::Use::~Use() {
+  wire_.count(step_, steady_clock::now() - began_, before_);
+}
+
+void Wire::count(std::string_view step, steady_clock::duration time, const TrafficCount& before) {
+  const std::lock_guard lock(traffic_mutex_);
+  auto known = std::find_if(steps_.begin(), steps_.end(), [&](const auto& one) { return one.name == step; });
+  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}});
+  known->time += time;
+  known->traffic.bytes_in += traffic_.bytes_in - before.bytes_in;
+  known->traffic.bytes_out += traffic_.bytes_out - before.bytes_out;
+  known->traffic.frames_in += traffic_.frames_in - before.frames_in;
+  known->traffic.frames_out += traffic_.frames_out - before.frames_out;
+  known->traffic.exchanges += traffic_.exchanges - before.exchanges;
+}
+
+std::vector<StepCount> Wire::steps() const {
+  const std::lock_guard lock(traffic_mutex_);
+  return steps_;
 }
 
 void Wire::check_open() const {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
@@ -45,13 +46,20 @@ class Wire {
   // Starts beats and the idle deadline: after the greeting.
   void start_pulse();
 
-  // Held by whoever talks. Throws at once when the wire is dead already.
+  // Held by whoever talks, and counted as a step of that name. Throws at once when the wire is dead already.
   class Use {
    public:
-    explicit Use(Wire& wire);
+    Use(Wire& wire, std::string_view step);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
 
    private:
+    Wire& wire_;
+    const std::string_view step_;
     std::unique_lock<std::mutex> lock_;
+    const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+    const TrafficCount before_;
   };
 
   // Queues a frame, and waits while too much is queued.
@@ -92,6 +100,7 @@ class Wire {
   }
 
   TrafficCount traffic() const;
+  std::vector<StepCount> steps() const;
   const std::string& where() const { return where_; }
   // Sends what is queued (goodbye), as far as that goes within a second, and closes.
   void close();
@@ -100,6 +109,7 @@ class Wire {
   void beat_if_quiet() noexcept;
 
  private:
+  void count(std::string_view step, std::chrono::steady_clock::duration time, const TrafficCount& before);
   static bool ends_wire(const base::Error& error);
   // Throws when the wire is dead or closed.
   void check_open() const;
@@ -148,6 +158,7 @@ class Wire {
   std::chrono::steady_clock::time_point last_out_;
   std::optional<base::Error> dead_;
   TrafficCount traffic_;
+  std::vector<StepCount> steps_;  // guarded as traffic_ is
   mutable std::mutex traffic_mutex_;
 };
 

@@ -31,6 +31,7 @@ class Conductor {
   ExitCode deploy() {
     const ExitCode code = walk_to_end();
     walk_.end_contents();
+    tell_stats(run_, walk_.fleet.hosts);
     if (run_.request.dry_run) return code;
     // What was begun and is not whole is kept for a resume.
     if (walk_.folder && (code == ExitCode::ok || walk_.folder->is_committed())) walk_.folder->remove();
@@ -63,6 +64,7 @@ class Conductor {
   void prepare_and_reach() {
     walk_.fleet = run_.resumes ? prepare_again(run_, *walk_.folder) : open_deploy(run_);
     const auto compose = [this] {
+      const Stats::Lap lap(run_.stats, "compose", "");
       if (!run_.resumes) compose_fleet(run_, fleet());  // a resumed run has its trees
     };
     if (asks_for_confirmation(walk_)) {

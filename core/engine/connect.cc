@@ -53,7 +53,11 @@ base::Error as_unreachable(const base::Error& error) {
 }  // namespace
 
 void dial_host(Run& run, HostRun& host) {
-  host.transport = open_transport(run, host.host);
+  {
+    const Stats::Lap lap(run.stats, "connect", host.host.name);
+    host.transport = open_transport(run, host.host);
+  }
+  const Stats::Lap lap(run.stats, "dial", host.host.name);
   host.endpoint = endpoint::Endpoint::dial(*host.transport, run.agents, dial_options(run, host));
 }
 

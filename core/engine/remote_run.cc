@@ -58,6 +58,7 @@ base::ExitCode run_on_hosts(Run& run) {
       host.failure = base::Error(base::Code::interrupted, "interrupted");
     }
   });
+  tell_stats(run, hosts);
   run.shield.user().check();
   bool failed = false;
   bool all_unreachable = true;

@@ -28,7 +28,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Request, action, run_id, directory, modules, 
                                    config, ref, force_all, force, dry_run, adopt, yes, interactive, message,
                                    lock_wait_seconds, overwrite_drift, plan_out, plan_file,
                                    detailed_exit_code, to_release, mark_release, mark, limit, known_hosts,
-                                   plugin_path, plugin_arguments, command)
+                                   debug, plugin_path, plugin_arguments, command)
 
 std::string name_of(Action action) {
   return json(action).get<std::string>();

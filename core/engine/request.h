@@ -57,6 +57,7 @@ struct Request {
   std::string mark;                 // "pin", "unpin", "good"
   std::uint32_t limit = 0;          // history: lines a site
   std::string known_hosts;          // --known-hosts FILE
+  std::vector<std::string> debug;   // -d: "stats"
   std::vector<std::string> plugin_path;
   std::map<std::string, std::string> plugin_arguments;  // given on the command line; "" for a flag
   std::vector<std::string> command;                     // run -- CMD

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/text.h"
@@ -64,6 +65,11 @@ Run::Run(const Request& the_request, const Surroundings& the_surroundings)
       bus_events(the_surroundings.sink),
       connector(the_surroundings.connector ? the_surroundings.connector : dial_host),
       agents(endpoint::AgentBundle::open(endpoint::AgentBundle::folder_for(plugin::running_executable()))) {}
+
+void tell_stats(const Run& run, const std::vector<std::unique_ptr<HostRun>>& hosts) {
+  const std::vector<std::string>& debug = run.request.debug;
+  if (std::find(debug.begin(), debug.end(), "stats") != debug.end()) run.stats.tell(run.around.sink, hosts);
+}
 
 void Run::say(event::Level level, const std::string& text) const {
   around.sink.handle(event::Talk{level, "", "", "", text});

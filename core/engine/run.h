@@ -12,6 +12,7 @@
 #include "core/endpoint/content_store.h"
 #include "core/engine/engine.h"
 #include "core/engine/shield.h"
+#include "core/engine/stats.h"
 #include "core/engine/watchdog.h"
 #include "core/plugin/loader.h"
 #include "core/settings/project.h"
@@ -58,9 +59,13 @@ struct Run {
   std::shared_ptr<bus::RunRegistry> registry = std::make_shared<bus::RunRegistry>();
   BusEvents bus_events;
   Connector connector;
+  Stats stats;
   endpoint::ContentStore* contents = nullptr;  // what is sent comes from there; the walk's own
   endpoint::AgentBundle agents;
   transport::SshLoops loops;
 };
+
+// With -d stats: where the time went.
+void tell_stats(const Run& run, const std::vector<std::unique_ptr<HostRun>>& hosts);
 
 }  // namespace porter::engine

@@ -203,6 +203,15 @@ class Agent(porter.Case):
                 self.assertEqual(self.relay_.connections, 1)
                 self.assertLessEqual(self.relay_.turns, 8)
 
+    def test_stats_say_where_the_time_went(self):
+        self.deploy()
+        self.write("project/app/src/file.txt", "2")
+        told = [line.split() for line in self.deploy("-d", "stats").err.splitlines() if "[stats]" in line]
+        stages = [words[words.index("[stats]") + 1] for words in told]
+        self.assertEqual(sorted(stages), sorted(["compose", "connect", "dial", "look", "lock", "stage", "seal",
+                                                 "activate", "commit"]))
+        self.assertNotIn("[stats]", self.deploy().err)
+
     def test_a_push_that_was_cut_off_is_never_executed(self):
         for moment in (60_000, 200_000, 600_000):
             relay = self.relay_

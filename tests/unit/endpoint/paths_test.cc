@@ -163,6 +163,23 @@ TEST_CASE("a folder is uploaded with modes, links and odd names", "[endpoint]") 
   CHECK(code_of([&] { agent->upload(from / "none", "/x"); }) == base::Code::missing);
 }
 
+TEST_CASE("calls are counted by kind, with their time and what they sent", "[endpoint]") {
+  const LocalAgent agent;
+  const base::TemporaryFolder folder;
+  agent->write_file((folder.path() / "a").string(), random_bytes(50'000, 1), 0644);
+  agent->exists("/");
+  agent->exists("/none");
+  const std::vector<endpoint::StepCount> steps = agent->steps();
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].name == "write_file");
+  CHECK(steps[0].traffic.bytes_out > 50'000);
+  CHECK(steps[0].traffic.exchanges == 1);
+  CHECK(steps[1].name == "stat");
+  CHECK(steps[1].traffic.bytes_out < 1'000);
+  CHECK(steps[1].traffic.exchanges == 2);
+  CHECK(steps[1].time > std::chrono::nanoseconds(0));
+}
+
 TEST_CASE("an agent ends with its connection, and takes its children along", "[endpoint]") {
   const base::TemporaryFolder folder;
   const fs::path pid_file = folder.path() / "pid";

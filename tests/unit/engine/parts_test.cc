@@ -35,6 +35,7 @@ TEST_CASE("a request comes back from its bytes as it was") {
   request.interactive = true;
   request.message = "a \"quoted\"\nmessage, für alle";
   request.known_hosts = "known";
+  request.debug = {"stats"};
   request.plugin_path = {"one", "two"};
   request.plugin_arguments = {{"poke", ""}, {"level", "3"}};
   request.command = {"ls", "-l", ""};
@@ -65,6 +66,7 @@ TEST_CASE("a request comes back from its bytes as it was") {
   CHECK(back.interactive == request.interactive);
   CHECK(back.message == request.message);
   CHECK(back.known_hosts == request.known_hosts);
+  CHECK(back.debug == request.debug);
   CHECK(back.plugin_path == request.plugin_path);
   CHECK(back.plugin_arguments == request.plugin_arguments);
   CHECK(back.command == request.command);
