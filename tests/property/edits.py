@@ -168,6 +168,21 @@ def touch(tree):
     return None
 
 
+def touch_files(tree):
+    """As a fresh checkout does it: content and mode are the same."""
+    for entry in tree.entries():
+        if entry.file and tree.rng.random() < 0.2:
+            tree.set_time(entry.path, tree.time() or entry.info.st_mtime_ns + 1)
+    return "touched files", b""
+
+
+def change_modes(tree):
+    for entry in tree.entries():
+        if entry.file and tree.rng.random() < 0.1:
+            os.chmod(tree.at(entry.path), tree.file_mode())
+    return "chmod of files", b""
+
+
 def touch_folders(tree):
     """What is no change of a tree by itself."""
     for path in tree.folders():
@@ -355,9 +370,10 @@ def change_xattr(tree):
 
 
 KINDS = [rewrite, rewrite_same_size, rewrite_same_size_and_time, insert_in_front, insert_inside, append, cut_short,
-         swap_contents, rewrite_unchanged, extend_sparse, change_mode, make_folder_read_only, touch, touch_folders,
-         rename, move_elsewhere, rename_in_case, swap_names, remove_one, remove_folder, add, add, add, add_many,
-         change_kind, change_kind, change_kind, retarget, add_hard_link, part_hard_link, join_hard_link, change_xattr]
+         swap_contents, rewrite_unchanged, extend_sparse, change_mode, change_modes, make_folder_read_only,
+         touch, touch_files, touch_folders, rename, move_elsewhere, rename_in_case, swap_names, remove_one,
+         remove_folder, add, add, add, add_many, change_kind, change_kind, change_kind, retarget, add_hard_link,
+         part_hard_link, join_hard_link, change_xattr]
 
 
 def some(tree, count):

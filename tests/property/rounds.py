@@ -30,17 +30,18 @@ class Series(porter.Case):
     def __init__(self, number, far, features=()):
         super().__init__()
         self.rng = random.Random(number)
-        self.number, self.features, self.kept = number, features, False
+        self.features, self.kept = features, False
         self.layout = LAYOUTS[number % 2]
         self.placed = self.layout == "inplace"
         self.setUp()
+        self.can_share = can_share(self.folder)
         self.traits = self.random_traits()
         self.make_project()
         self.server = self.make_far() if far else None
         self.tree = trees.Tree(self.source, self.rng, features)
-        self.judge = judge.Judge(features, self.placed, merging=self.traits["link"] == "hard")
         self.releases = {}  # id → what it was when it was made
-        self.deployed = None  # the source's lines when it was deployed last
+        self.deployed = self.deployed_traits = None  # the source and the settings when they were deployed last
+        self.merging = False  # files of the target that are alike may have become one
         self.folder_times = {}  # on the target, after the last deploy
         self.lives = []  # what was live, one after the other
         self.counts, self.told = collections.Counter(), []
@@ -51,18 +52,22 @@ class Series(porter.Case):
                 "delete": self.rng.choice(["listed", "listed", "unknown"])}
 
     def random_link(self):
-        link = self.rng.choice(["auto", "auto", "hard", "copy", "reflink"])
-        return "auto" if link == "reflink" and not can_share(self.folder) else link
+        link = self.rng.choice(["auto", "auto", "auto", "auto", "hard", "hard", "copy", "reflink"])
+        return "auto" if link == "reflink" and not self.can_share else link
 
     def make_project(self):
         """The source is a plain folder: the module's own, or one that is named."""
         url = self.rng.choice(["", "file://tree", "file://%s" % (self.folder / "elsewhere")])
-        lines = ["%s = %s" % each for each in self.traits.items()] + (["[scm]", "url = " + url] if url else [])
-        self.project(hosts="here = local:\nthere = there", app="\n".join(lines))
+        self.scm = "[scm]\nurl = " + url if url else ""
+        self.project(hosts="here = local:\nthere = there")
+        self.write_settings()
         folders = {"": self.directory / "app/src", "file://tree": self.directory / "app/tree"}
         self.source = folders.get(url, self.folder / "elsewhere")
         shutil.rmtree(self.directory / "app/src")
         self.source.mkdir()
+
+    def write_settings(self):
+        self.ini("\n".join(["%s = %s" % each for each in self.traits.items()] + [self.scm]))
 
     def make_far(self):
         server = self.sshd()
@@ -113,7 +118,7 @@ class Series(porter.Case):
         self.edit(place)
         if place and self.rng.random() < 0.15:
             self.deploy_unreadable()
-        while self.rng.random() < 0.15:
+        while self.rng.random() < 0.2:
             self.deploy_killed()
         self.deploy_and_judge(place)
         self.counts["rounds"] += 1
@@ -121,6 +126,10 @@ class Series(porter.Case):
         self.counts["over SSH"] += self.host == "there"
 
     def edit(self, place):
+        if place and self.rng.random() < 0.15:
+            self.traits["link"] = self.random_link()
+            self.write_settings()
+            self.told.append("link = " + self.traits["link"])
         if place == 0:
             self.tree.fill()
         elif self.rng.random() < 0.05:
@@ -130,14 +139,16 @@ class Series(porter.Case):
 
     def deploy_and_judge(self, place):
         source, before = self.snapshot(self.source), self.live_id()
-        changed = self.deployed is None or not judge.is_same_tree(source, self.deployed)
+        changed = self.deployed_traits != self.traits or not judge.is_same_tree(source, self.deployed)
         result = self.run_deploy()
         self.assertEqual(result.code, porter.OK, result)
         self.counts[self.way(place, changed)] += 1
         if not self.unsure:
             self.assertEqual(self.live_id() != before, changed, "the source %s, what is live was %s and is %s: %s" % (
                 "changed" if changed else "did not change", before, self.live_id(), result))
-        self.folder_times = self.judge.compare(self.source, self.live(), self.old_folder_times(source))
+        self.merging |= self.traits["link"] == "hard"
+        is_right = judge.Judge(self.features, self.placed, self.merging)
+        self.folder_times = is_right.compare(self.source, self.live(), self.old_folder_times(source))
         self.look_at_seal()
         self.look_at_releases()
         if self.live_id() not in self.releases:
@@ -159,7 +170,7 @@ class Series(porter.Case):
         return {path: time for path, time in self.folder_times.items() if path in left_alone}
 
     def note(self, source):
-        self.deployed = source
+        self.deployed, self.deployed_traits = source, dict(self.traits)
         self.releases[self.live_id()] = self.snapshot(self.live(), self.placed)
         self.lives.append(self.releases[self.live_id()])
 
@@ -238,7 +249,7 @@ class Series(porter.Case):
     def forget(self, source):
         """The kill came after the switch: the next deploy commits that release, and may then have to deploy or not."""
         self.counts["kills after the switch"] += 1
-        self.deployed, self.unsure, self.lives = source, True, []
+        self.deployed, self.deployed_traits, self.unsure, self.lives = source, dict(self.traits), True, []
         self.folder_times = judge.Listing(self.live(), self.placed).folder_times()
 
     def is_half_switched(self):
