@@ -100,9 +100,15 @@ sync::Identity to_identity(protocol::Identity identity) {
   return static_cast<sync::Identity>(identity);
 }
 
+Site Sites::at(const std::string& path, protocol::Layout layout) {
+  Site site = Site::open(path, to_layout(layout));
+  site.share_seals(seals_);
+  return site;
+}
+
 protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
   return base::while_doing("looking at " + query.path, [&] {
-    Site site = Site::open(query.path, to_layout(query.layout));
+    Site site = at(query.path, query.layout);
     site.set_generated(generated_rules(query.generated));
     const bool full = query.drift == protocol::DriftCheck::full;
     return to_wire(site.look(full ? CheckDrift::yes : CheckDrift::no), query.path);
@@ -110,12 +116,12 @@ protocol::SiteState Sites::look(const protocol::SiteQuery& query) {
 }
 
 std::vector<protocol::HistoryRecord> Sites::history(const protocol::AskHistory& ask) {
-  const Site site = Site::open(ask.site, to_layout(ask.layout));
+  const Site site = at(ask.site, ask.layout);
   return site.history(ask.limit);
 }
 
 std::vector<protocol::Difference> Sites::differences(const protocol::DifferenceQuery& query) {
-  Site site = Site::open(query.site, to_layout(query.layout));
+  Site site = at(query.site, query.layout);
   site.set_generated(generated_rules(query.generated));
   return site.differences(query.release_id, query.every_byte ? Hash::every_file : Hash::touched,
                           query.added ? Unlisted::tell : Unlisted::skip);
@@ -126,6 +132,7 @@ void Sites::lock(const protocol::LockRequest& request) {
       request.durability == protocol::Durability::full ? Durability::full : Durability::none;
   auto entry = std::make_unique<OpenSite>(
       OpenSite{Site::open(request.site, to_layout(request.layout), durability), request, {}});
+  entry->site.share_seals(seals_);
   entry->site.set_lost(lost_);
   const protocol::LockNote& note = request.note;
   PrepareOptions options;

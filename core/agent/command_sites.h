@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "core/agent/seal_store.h"
 #include "core/agent/site.h"
 #include "core/protocol/messages.h"
 
@@ -22,13 +23,15 @@ struct OpenSite {
 class Sites {
  public:
   // Changes nothing.
-  static protocol::SiteState look(const protocol::SiteQuery& query);
-  static std::vector<protocol::HistoryRecord> history(const protocol::AskHistory& ask);
-  static std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query);
+  protocol::SiteState look(const protocol::SiteQuery& query);
+  std::vector<protocol::HistoryRecord> history(const protocol::AskHistory& ask);
+  std::vector<protocol::Difference> differences(const protocol::DifferenceQuery& query);
 
   // `lost`: the connection's end, which ends undo programs.
   explicit Sites(base::CancelToken lost) : lost_(std::move(lost)) {}
 
+  // Without the lock.
+  Site at(const std::string& path, protocol::Layout layout);
   // Throws Error(locked) that shows the holder.
   void lock(const protocol::LockRequest& request);
   void unlock(const std::string& site);
@@ -55,6 +58,7 @@ class Sites {
 
  private:
   base::CancelToken lost_;
+  std::shared_ptr<SealStore> seals_ = std::make_shared<SealStore>();
   std::map<std::string, std::unique_ptr<OpenSite>> sites_;
 };
 

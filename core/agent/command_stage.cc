@@ -29,12 +29,14 @@ std::uint64_t size_of(int fd, const std::string& path) {
 
 }  // namespace
 
-sync::Tree base_tree(const Site& site, sync::Identity identity) {
-  sync::Tree tree;
-  if (auto seal = site.base()) tree = std::move(seal->tree);
-  if (tree.folders.empty()) tree.folders.emplace_back();
-  tree.identity = identity;
-  tree.seal_digests();
+std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity) {
+  const std::shared_ptr<const sync::Seal> seal = site.base();
+  if (seal && seal->tree.identity == identity) return {seal, &seal->tree};
+  auto tree = std::make_shared<sync::Tree>();
+  if (seal) *tree = seal->tree;
+  if (tree->folders.empty()) tree->folders.emplace_back();
+  tree->identity = identity;
+  tree->seal_digests();
   return tree;
 }
 
@@ -116,13 +118,13 @@ StageCommand::~StageCommand() {
 }
 
 void StageCommand::send_base(const std::string& encoded_digests) {
-  send_base_part(output_, base_, encoded_digests);
+  send_base_part(output_, *base_, encoded_digests);
 }
 
 void StageCommand::wanted_piece(const protocol::Piece& piece) {
   assembler_.feed(piece.bytes);
   if (!piece.last) return;
-  sync::Tree wanted = sync::complete_part(assembler_.finish(sync::Completeness::part), base_);
+  sync::Tree wanted = sync::complete_part(assembler_.finish(sync::Completeness::part), *base_);
   wanted.identity = to_identity(begin_.identity);
   if (wanted.root_digest() != begin_.wanted)
     throw Error(Code::protocol, fmt::format("the wanted tree arrived as {}, announced was {}",
@@ -215,7 +217,7 @@ void StageCommand::count_local(const std::vector<FileNumber>& numbers) {
   bool looked = false;
   for (const FileNumber number : numbers) {
     const std::uint32_t index = refs_[number].folder;
-    if (!looked || index != known_index) known = base_.find_folder(at_.stage->wanted().folders[index].path);
+    if (!looked || index != known_index) known = base_->find_folder(at_.stage->wanted().folders[index].path);
     looked = true;
     known_index = index;
     const sync::Entry* before = known == nullptr ? nullptr : known->find(entry(number).name);

@@ -20,7 +20,7 @@ namespace porter::agent {
 
 // The live tree of a site as its seal has it, comparable with trees of that identity; an empty root when
 // there is none.
-sync::Tree base_tree(const Site& site, sync::Identity identity);
+std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity);
 
 // Sends the part of `base` that the digests do not tell, as BaseTree pieces.
 void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests);
@@ -70,7 +70,7 @@ class StageCommand {
   protocol::StageBegin begin_;
   base::CancelToken lost_;
   base::CancelToken stop_;
-  sync::Tree base_;
+  std::shared_ptr<const sync::Tree> base_;
   sync::TreeAssembler assembler_;
   std::vector<sync::EntryRef> refs_;
   std::vector<Origin> origins_;

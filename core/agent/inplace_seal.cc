@@ -48,10 +48,11 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
 }  // namespace
 
 void restamp(const SiteFolders& site, const std::string& id, const std::set<std::string>& moved) {
-  std::optional<sync::Seal> seal = site.seal(id);
-  if (!seal) return;
+  const std::shared_ptr<const sync::Seal> found = site.seal(id);
+  if (!found) return;
+  sync::Seal seal = *found;
   if (!moved.empty()) wait_a_tick();
-  for (sync::Folder& folder : seal->tree.folders) {
+  for (sync::Folder& folder : seal.tree.folders) {
     for (Entry& entry : folder.entries) {
       if (entry.kind != Kind::file) continue;
       const std::string path = sync::join_path(folder.path, entry.name);
@@ -65,7 +66,7 @@ void restamp(const SiteFolders& site, const std::string& id, const std::set<std:
     }
   }
   // Without its stamps files are read once more, which is no reason to fail.
-  if_there_is_room([&] { site.write_seal(seal->header, seal->tree); });
+  if_there_is_room([&] { site.write_seal(seal); });
 }
 
 std::set<std::string> moved_paths(const std::vector<Operation>& operations) {

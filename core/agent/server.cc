@@ -192,8 +192,8 @@ void Server::digests(const protocol::FolderDigests& message) {
   answer([&] {
     if (later_) throw Error(*later_);
     if (compare) {
-      const Site site = Site::open(compare->site.path, to_layout(compare->site.layout));
-      return send_base_part(output_, base_tree(site, to_identity(compare->identity)), all);
+      const Site site = sites_.at(compare->site.path, compare->site.layout);
+      return send_base_part(output_, *base_tree(site, to_identity(compare->identity)), all);
     }
     try {
       stage_->send_base(all);

@@ -40,11 +40,6 @@ void send_lines(std::vector<Line> all, Output& output) {
   output.send(some);
 }
 
-void look(const protocol::Look& ask, Output& output) {
-  for (const protocol::SiteQuery& query : ask.sites)
-    output.send(protocol::Looked{Sites::look(query)});
-}
-
 void read_file(const protocol::ReadFile& ask, Output& output) {
   read_in_pieces(ask.path, ask.limit, [&output](std::string bytes, bool last) {
     output.send(protocol::FileData{{last, std::move(bytes)}});
@@ -112,17 +107,20 @@ Request path_command(const Frame& frame, const Requests& requests, const base::C
 }
 
 // Those that need no lock.
-Request question(const Frame& frame, const Requests& requests, const base::CancelToken& lost) {
+Request question(const Frame& frame, const Requests& requests, Sites& sites, const base::CancelToken& lost) {
   switch (static_cast<Type>(frame.type)) {
     case Type::look:
-      return requests.stream<protocol::Look>(look);
+      return requests.stream<protocol::Look>([&sites](const auto& ask, Output& output) {
+        for (const protocol::SiteQuery& query : ask.sites)
+          output.send(protocol::Looked{sites.look(query)});
+      });
     case Type::history:
-      return requests.stream<protocol::AskHistory>([](const auto& ask, Output& output) {
-        send_lines<protocol::HistoryLines>(Sites::history(ask), output);
+      return requests.stream<protocol::AskHistory>([&sites](const auto& ask, Output& output) {
+        send_lines<protocol::HistoryLines>(sites.history(ask), output);
       });
     case Type::differences:
-      return requests.stream<protocol::AskDifferences>([](const auto& ask, Output& output) {
-        send_lines<protocol::DifferenceLines>(Sites::differences(ask.query), output);
+      return requests.stream<protocol::AskDifferences>([&sites](const auto& ask, Output& output) {
+        send_lines<protocol::DifferenceLines>(sites.differences(ask.query), output);
       });
     default:
       return path_command(frame, requests, lost);
@@ -164,7 +162,7 @@ Request read_request(const Frame& frame, Sites& sites, Output& output, const bas
     case Type::unfreeze:
       return requests.site(&Sites::unfreeze);
     default:
-      return question(frame, requests, lost);
+      return question(frame, requests, sites, lost);
   }
 }
 

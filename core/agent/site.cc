@@ -110,12 +110,16 @@ const SiteFolders& Site::Parts::held() const {
   return *folders;
 }
 
+void Site::share_seals(std::shared_ptr<SealStore> seals) {
+  parts_->seals = std::move(seals);
+}
+
 std::shared_ptr<const SiteFolders> Site::Parts::open_folders() const {
   if (folders) return folders;
   std::optional<Beneath> root = Beneath::try_open(path);
   if (!root || !check_format(*root, layout)) return nullptr;
   Beneath porter = root->folder(kPorter);
-  return std::make_shared<SiteFolders>(std::move(*root), std::move(porter), layout, durability);
+  return std::make_shared<SiteFolders>(std::move(*root), std::move(porter), layout, durability, seals);
 }
 
 std::optional<Holder> Site::prepare(const PrepareOptions& options) {
@@ -140,8 +144,8 @@ void Site::make_ours(Beneath root, Beneath porter, const PrepareOptions& options
   // Again, now that nobody else changes it.
   check_adoptable(root, parts_->layout, options.adopt);
   const std::optional<Format> format = read_format(porter);
-  auto folders =
-      std::make_shared<SiteFolders>(std::move(root), std::move(porter), parts_->layout, parts_->durability);
+  auto folders = std::make_shared<SiteFolders>(std::move(root), std::move(porter), parts_->layout,
+                                               parts_->durability, parts_->seals);
   check_not_frozen(*folders, options.config);
   for (const char* name : kPorterFolders)
     folders->porter.make_folder(name, 0700);
@@ -155,17 +159,17 @@ void Site::make_ours(Beneath root, Beneath porter, const PrepareOptions& options
   parts_->folders = std::move(folders);
 }
 
-std::optional<sync::Seal> Site::base() const {
+std::shared_ptr<const sync::Seal> Site::base() const {
   const std::shared_ptr<const SiteFolders> folders = parts_->open_folders();
-  if (!folders) return std::nullopt;
+  if (!folders) return nullptr;
   const std::string live = folders->live();
-  return live.empty() ? std::nullopt : folders->seal(live);
+  return live.empty() ? nullptr : folders->seal(live);
 }
 
-std::optional<sync::Seal> Site::seal_of(const std::string& id) const {
+std::shared_ptr<const sync::Seal> Site::seal_of(const std::string& id) const {
   check_release_id(id);
   const std::shared_ptr<const SiteFolders> folders = parts_->open_folders();
-  return folders ? folders->seal(id) : std::nullopt;
+  return folders ? folders->seal(id) : nullptr;
 }
 
 std::vector<std::string> Site::prepare_shared(const std::vector<std::string>& paths) {

@@ -129,6 +129,8 @@ struct CommitResult {
   std::vector<std::string> warnings;  // what could not be pruned; never a reason to fail
 };
 
+class SealStore;
+
 class Site {
  public:
   // `path` is absolute; throws Error(usage) otherwise. Creates nothing and opens nothing yet.
@@ -148,6 +150,9 @@ class Site {
   // Ends a program that is run to undo something, with Interrupted; the next prepare() runs it again.
   void set_lost(base::CancelToken lost);
 
+  // What several sites of one process read is read once. Before anything else.
+  void share_seals(std::shared_ptr<SealStore> seals);
+
   // Changes nothing on disk. Throws Error(refused) when the format is newer than ours or the folder is of the
   // other layout.
   SiteState look(CheckDrift drift = CheckDrift::yes) const;
@@ -162,8 +167,8 @@ class Site {
   void release_lock();
 
   // The live release's seal, for comparing; nothing when there is none or it is damaged.
-  std::optional<sync::Seal> base() const;
-  std::optional<sync::Seal> seal_of(const std::string& id) const;
+  std::shared_ptr<const sync::Seal> base() const;
+  std::shared_ptr<const sync::Seal> seal_of(const std::string& id) const;
 
   // Makes sure that shared/ and the parents of every path exist. Returns the paths that have nothing in
   // shared/ yet. A path that ends in '/' is a folder, and is made.

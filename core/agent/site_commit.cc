@@ -172,14 +172,14 @@ void Site::discard(const std::string& id) {
 sync::SealHeader Site::reseal(const std::string& id) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
-  std::optional<sync::Seal> seal = site.seal(id);
-  if (!seal) throw Error(Code::refused, fmt::format("{}: {} is not sealed", parts_->path, id));
-  if (site.layout == Layout::releases) return seal->header;
-  const sync::Tree tree = reread(site.root, seal->tree);
+  const std::shared_ptr<const sync::Seal> found = site.seal(id);
+  if (!found) throw Error(Code::refused, fmt::format("{}: {} is not sealed", parts_->path, id));
+  if (site.layout == Layout::releases) return found->header;
+  sync::Seal seal{found->header, reread(site.root, found->tree)};
   if (site.durable()) site.root.sync_file_system();
-  seal->header.root_digest = tree.root_digest();
-  site.write_seal(seal->header, tree);
-  return seal->header;
+  seal.header.root_digest = seal.tree.root_digest();
+  site.write_seal(seal);
+  return seal.header;
 }
 
 }  // namespace porter::agent

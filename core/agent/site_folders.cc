@@ -34,22 +34,6 @@ std::optional<Record> read_record(const Beneath& porter, std::string_view name) 
   return Record::parse(base::trim(*text));
 }
 
-// What `read` makes of the seal's bytes; nothing when they are not there or damaged. The caller then does
-// without, which costs time and never gives a wrong tree.
-template <class Read>
-auto read_seal(const Beneath& porter, const std::string& id, Read read)
-    -> std::optional<decltype(read(std::string(), std::string()))> {
-  const std::string path = seal_path(id);
-  const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
-  if (!bytes) return std::nullopt;
-  try {
-    return read(*bytes, porter.label(path));
-  } catch (const Error& error) {
-    if (error.code() == Code::refused) throw;
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 bool is_release_id(std::string_view id) {
@@ -173,21 +157,18 @@ std::vector<std::string> SiteFolders::sealed_ids() const {
   return ids;
 }
 
-std::optional<sync::Seal> SiteFolders::seal(const std::string& id) const {
-  return read_seal(porter, id, [](const std::string& bytes, const std::string& subject) {
-    return sync::decode_seal(bytes, subject);
-  });
+std::shared_ptr<const sync::Seal> SiteFolders::seal(const std::string& id) const {
+  return seals->read(porter, seal_path(id));
 }
 
 std::optional<sync::SealHeader> SiteFolders::seal_header(const std::string& id) const {
-  return read_seal(porter, id, [](const std::string& bytes, const std::string& subject) {
-    return sync::decode_seal_header(bytes, subject);
-  });
+  return seals->read_header(porter, seal_path(id));
 }
 
-void SiteFolders::write_seal(const sync::SealHeader& header, const sync::Tree& tree) const {
+void SiteFolders::write_seal(sync::Seal seal) const {
   reach("seal: before");
-  porter.write_small(seal_path(header.release_id), sync::encode_seal(header, tree), durable());
+  const std::string path = seal_path(seal.header.release_id);
+  seals->write(porter, path, std::move(seal), durable());
   reach("seal: written");
 }
 

@@ -11,6 +11,7 @@
 
 #include "core/agent/beneath.h"
 #include "core/agent/record.h"
+#include "core/agent/seal_store.h"
 #include "core/agent/stage.h"
 #include "core/sync/manifest.h"
 
@@ -48,16 +49,19 @@ std::optional<Journal> read_journal(const Beneath& porter);
 std::optional<std::string> read_live(const Beneath& root, Layout layout);
 
 struct SiteFolders {
-  SiteFolders(Beneath root_folder, Beneath porter_folder, Layout site_layout, Durability site_durability)
+  SiteFolders(Beneath root_folder, Beneath porter_folder, Layout site_layout, Durability site_durability,
+              std::shared_ptr<SealStore> seal_store)
       : root(std::move(root_folder)),
         porter(std::move(porter_folder)),
         layout(site_layout),
-        durability(site_durability) {}
+        durability(site_durability),
+        seals(std::move(seal_store)) {}
 
   Beneath root;
   Beneath porter;
   Layout layout;
   Durability durability;
+  std::shared_ptr<SealStore> seals;
 
   // Names that can be ids in a folder of .porter, sorted; none when it is not there.
   std::vector<std::string> ids_in(const std::string& folder) const;
@@ -78,9 +82,9 @@ struct SiteFolders {
   bool sealed(const std::string& id) const;
   std::vector<std::string> sealed_ids() const;  // sorted; oldest first, down to a second
   // Nothing when there is none or it is damaged; a newer one is Error(refused).
-  std::optional<sync::Seal> seal(const std::string& id) const;
+  std::shared_ptr<const sync::Seal> seal(const std::string& id) const;
   std::optional<sync::SealHeader> seal_header(const std::string& id) const;
-  void write_seal(const sync::SealHeader& header, const sync::Tree& tree) const;
+  void write_seal(sync::Seal seal) const;
 
   // Marks of releases that are not committed.
   bool marked(const std::string& id) const;

@@ -73,7 +73,7 @@ void describe(const SiteFolders& site, CheckDrift drift, const sync::IgnoreRules
   if (!state.pending && kept && kept->id == state.current && !kept->id.empty())
     state.pending = Pending{kept->id, "", kept->run_id};
   if (state.current.empty()) return;
-  const std::optional<sync::Seal> seal = site.seal(state.current);
+  const std::shared_ptr<const sync::Seal> seal = site.seal(state.current);
   state.seal_damaged = !seal;
   if (!seal) return;
   state.live = seal->header;
@@ -122,7 +122,7 @@ std::vector<protocol::Difference> Site::differences(const std::string& release_i
   const std::shared_ptr<const SiteFolders> folders = parts_->open_folders();
   if (!folders) return no_seal;
   const std::string id = release_id.empty() ? folders->live() : release_id;
-  const std::optional<sync::Seal> seal = id.empty() ? std::nullopt : folders->seal(id);
+  const std::shared_ptr<const sync::Seal> seal = id.empty() ? nullptr : folders->seal(id);
   if (!seal) return no_seal;
   std::vector<protocol::Difference> all;
   const std::optional<Beneath> tree = folders->tree_of(id);

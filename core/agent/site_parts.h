@@ -21,6 +21,7 @@ struct Site::Parts {
   Holder self;
   sync::IgnoreRules generated;
   base::CancelToken lost;
+  std::shared_ptr<SealStore> seals = std::make_shared<SealStore>();
   std::shared_ptr<const SiteFolders> folders;  // since prepare()
 
   // Throws Error(internal) without the lock.

@@ -54,10 +54,10 @@ sync::Tree empty_tree() {
   return tree;
 }
 
-sync::Seal require_seal(const SiteFolders& site, const std::string& id) {
-  std::optional<sync::Seal> seal = site.seal(id);
+std::shared_ptr<const sync::Seal> require_seal(const SiteFolders& site, const std::string& id) {
+  auto seal = site.seal(id);
   if (!seal) throw Error(Code::refused, fmt::format("{}: the seal of {} is damaged", site.root.label(), id));
-  return std::move(*seal);
+  return seal;
 }
 
 // Only the last activation's files are kept.
@@ -74,10 +74,10 @@ void check_returnable(const SiteFolders& site, const Journal& journal) {
 
 std::vector<Operation> plan_deploy(const SiteFolders& site, const Journal& journal, Unknown unknown,
                                    const sync::IgnoreRules& generated) {
-  const sync::Seal wanted = require_seal(site, journal.id);
-  const std::optional<sync::Seal> base =
-      journal.previous.empty() ? std::nullopt : site.seal(journal.previous);
-  return plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted.tree, unknown, generated);
+  const std::shared_ptr<const sync::Seal> wanted = require_seal(site, journal.id);
+  const std::shared_ptr<const sync::Seal> base =
+      journal.previous.empty() ? nullptr : site.seal(journal.previous);
+  return plan_switch(site, journal.id, base ? base->tree : empty_tree(), wanted->tree, unknown, generated);
 }
 
 // What was staged is used up by what was done and undone; undo steps wait for the release to be taken back.

@@ -66,7 +66,7 @@ struct StageParts {
   std::string path;             // what Stage::path() gives
   Beneath tree;                 // releases: releases/<id>; inplace: .porter/staging/<id>
   std::optional<Beneath> live;  // what files are cloned from
-  std::optional<sync::Seal> base;
+  std::shared_ptr<const sync::Seal> base;
   LiveIndex live_index;  // of base
   sync::Tree wanted;     // an entry's stamp says that its file is done (a file system has no inode 0)
   std::optional<sync::Tree> spare;  // what the tree held when it was taken as a spare; until fit_spare()

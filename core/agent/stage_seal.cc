@@ -159,7 +159,7 @@ sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   const SiteFolders& site = *parts.site;
   // Handlers of an inplace release work on the live tree after activation: what was staged is what is wanted.
   const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
-  const sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);
+  sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);
   reach("seal: walked");
   if (site.durable())
     make_durable(parts, parts.inplace() ? staged_files(parts)
@@ -172,7 +172,7 @@ sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   info.root_digest = tree.root_digest();
   if (!site.durable()) note_not_synced(info);
   note_sealed(site, parts.id);
-  site.write_seal(info, tree);
+  site.write_seal({info, std::move(tree)});
   return info;
 }
 

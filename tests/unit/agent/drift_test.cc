@@ -94,13 +94,13 @@ TEST_CASE("every byte is read when asked for, whatever the stamp says") {
   base::write_file(site.live_path() + "/conf", "no\n");
   struct stat info {};
   REQUIRE(::stat((site.live_path() + "/conf").c_str(), &info) == 0);
-  std::optional<sync::Seal> seal = site.seal_of("r1");
-  REQUIRE(seal);
-  for (sync::Entry& entry : seal->tree.folders[0].entries) {
+  REQUIRE(site.seal_of("r1"));
+  sync::Seal seal = *site.seal_of("r1");
+  for (sync::Entry& entry : seal.tree.folders[0].entries) {
     if (entry.name == "conf")
       entry.stamp = {info.st_ino, static_cast<std::uint64_t>(info.st_size), mtime_ns(info), ctime_ns(info)};
   }
-  base::write_file(site.path() + "/.porter/manifests/r1", sync::encode_seal(seal->header, seal->tree));
+  base::write_file(site.path() + "/.porter/manifests/r1", sync::encode_seal(seal.header, seal.tree));
   CHECK(differences(site, Hash::touched).empty());
   CHECK(differences(site, Hash::every_file) == Lines{"changed conf: content"});
 }

@@ -243,7 +243,7 @@ TEST_CASE("a folder that interrupted undoing made again, with the inode of the f
   const Site site = prepared(temporary);
   fs::create_directory(site.path() + "/kind");
   const SiteFolders folders(Beneath::open(site.path()), Beneath::open(site.path() + "/.porter"),
-                            Layout::inplace, Durability::none);
+                            Layout::inplace, Durability::none, std::make_shared<SealStore>());
   Operation gone;
   gone.what = Operate::clear_folder;
   gone.path = "kind";

@@ -168,7 +168,7 @@ TEST_CASE("handlers may change the stage, and the seal says what is there") {
   const sync::SealHeader header = stage.seal({});
   CHECK_FALSE(header.root_digest == make_tree(kOne).root_digest());
   site.activate("r1", "run1");
-  const std::optional<sync::Seal> base = site.base();
+  const auto base = site.base();
   REQUIRE(base);
   CHECK(base->tree.find("app/main.py")->digest == base::sha256("PRINT(1)\n"));
   CHECK(base->tree.find("app/compiled.pyc") != nullptr);

@@ -1,0 +1,90 @@
+#include "core/agent/seal_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/error.h"
+#include "core/sync/file_digest.h"
+
+namespace porter::agent {
+namespace {
+
+using base::Code;
+using base::Error;
+
+constexpr std::size_t kSealLimit = std::size_t{1} << 30U;
+constexpr std::size_t kMostKnown = 256;
+constexpr std::size_t kMostWhole = 3;  // with their trees: the live one's, and those beside it for a moment
+
+// What `decode` makes of the bytes. Without it the caller does without, which costs time and never gives a
+// wrong tree.
+template <class Decode>
+auto decoded(const Beneath& porter, const std::string& path, Decode decode)
+    -> std::optional<decltype(decode(std::string(), std::string()))> {
+  const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
+  if (!bytes) return std::nullopt;
+  try {
+    return decode(*bytes, porter.label(path));
+  } catch (const Error& error) {
+    if (error.code() == Code::refused) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+SealStore::Known* SealStore::find(const Beneath& porter, const std::string& path) {
+  const std::string file = porter.label(path);
+  const auto at =
+      std::find_if(known_.begin(), known_.end(), [&](const Known& one) { return one.file == file; });
+  if (at == known_.end()) return nullptr;
+  const std::optional<struct stat> now = porter.look(path);
+  if (!now || at->stamp != sync::stamp_of(*now)) {
+    known_.erase(at);
+    return nullptr;
+  }
+  std::rotate(at, at + 1, known_.end());
+  return &known_.back();
+}
+
+void SealStore::keep(const Beneath& porter, const std::string& path, sync::SealHeader header,
+                     std::shared_ptr<const sync::Seal> whole) {
+  const std::optional<struct stat> now = porter.look(path);
+  if (!now) return;
+  const std::string file = porter.label(path);
+  std::erase_if(known_, [&](const Known& one) { return one.file == file; });
+  if (known_.size() >= kMostKnown) known_.erase(known_.begin());
+  known_.push_back({file, sync::stamp_of(*now), std::move(header), std::move(whole)});
+  std::size_t trees = 0;
+  for (auto one = known_.rbegin(); one != known_.rend(); ++one)
+    if (one->whole && ++trees > kMostWhole) one->whole.reset();
+}
+
+std::shared_ptr<const sync::Seal> SealStore::read(const Beneath& porter, const std::string& path) {
+  if (const Known* known = find(porter, path); known != nullptr && known->whole) return known->whole;
+  std::optional<sync::Seal> seal = decoded(
+      porter, path,
+      [](const std::string& bytes, const std::string& subject) { return sync::decode_seal(bytes, subject); });
+  if (!seal) return nullptr;
+  auto whole = std::make_shared<const sync::Seal>(std::move(*seal));
+  keep(porter, path, whole->header, whole);
+  return whole;
+}
+
+std::optional<sync::SealHeader> SealStore::read_header(const Beneath& porter, const std::string& path) {
+  if (const Known* known = find(porter, path)) return known->header;
+  std::optional<sync::SealHeader> header =
+      decoded(porter, path, [](const std::string& bytes, const std::string& subject) {
+        return sync::decode_seal_header(bytes, subject);
+      });
+  if (header) keep(porter, path, *header, nullptr);
+  return header;
+}
+
+void SealStore::write(const Beneath& porter, const std::string& path, sync::Seal seal, bool sync) {
+  porter.write_small(path, sync::encode_seal(seal.header, seal.tree), sync);
+  auto whole = std::make_shared<const sync::Seal>(std::move(seal));
+  keep(porter, path, whole->header, whole);
+}
+
+}  // namespace porter::agent
