@@ -19,6 +19,7 @@
 #include "core/base/files.h"
 #include "core/base/subprocess.h"
 #include "core/transport/known_hosts.h"
+#include "core/transport/local_transport.h"
 #include "tests/support/catch.h"
 #include "tests/support/throwaway_sshd.h"
 
@@ -203,6 +204,34 @@ TEST_CASE("much data passes SSH in both directions at once, on several streams",
   for (std::thread& thread : threads)
     thread.join();
   CHECK(good == 3);
+}
+
+TEST_CASE("a connection tells how long its way is and what is stuck on it", "[ssh]") {
+  PORTER_NEEDS_SSHD();
+  ThrowawaySshd sshd;
+  SshLoops loops(1);
+  auto transport = connect(loops, target_of(sshd), policy_of(sshd));
+  Process cat = transport->start({"cat"});
+  base::write_all(cat.stream.get(), "x");
+  std::array<std::byte, 1> back;
+  REQUIRE(base::read_some(cat.stream.get(), back) == 1);
+  const LineState quiet = cat.line_state();
+  CHECK(quiet.round_trip > 0us);
+  CHECK(quiet.round_trip < 10s);
+  // Nobody takes anything any more: what fits into the far end's buffers is confirmed, the rest is not.
+  sshd.freeze();
+  base::set_nonblocking(cat.stream.get());
+  const std::string block(65536, 'x');
+  const auto deadline = soon();
+  while (cat.line_state().unacknowledged < 200'000 && !deadline.passed()) {
+    if (::send(cat.stream.get(), block.data(), block.size(), MSG_NOSIGNAL) < 0) std::this_thread::yield();
+  }
+  CHECK(cat.line_state().unacknowledged >= 200'000);
+  sshd.thaw();
+  transport.reset();
+  CHECK(cat.line_state().unacknowledged == 0);
+  const auto local = make_local_transport("x");
+  CHECK(local->start({"true"}).line_state().round_trip == 0us);
 }
 
 TEST_CASE("a program that does not read stops its writer instead of filling memory", "[ssh]") {
