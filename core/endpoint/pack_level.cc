@@ -14,14 +14,17 @@ using namespace std::chrono_literals;
 constexpr std::array<int, 5> kLevels = {0, 1, 3, 5, 7};  // 0: not packed
 constexpr int kFramesToLean = 4;              // so many in a row say the same before a step is taken
 constexpr std::size_t kHeldUp = 128U << 10U;  // waiting: whoever takes it is slower than we are
-constexpr auto kFarAway = 5ms;                // windows hold up what is sent, not the far end
+constexpr double kMostWork = 0.5;
+constexpr auto kFarAway = 5ms;  // windows hold up what is sent, not the far end
 
-// 1: what was sent waits for the line. -1: it does not, or for the far end, which is busy while the kernel
-// has nothing left to send. 0: buffers on the way are filling up, which tells nothing yet.
-int direction(std::size_t waiting, const transport::LineState& line) {
-  const bool line_is_busy = line.unacknowledged >= kHeldUp;
-  if (waiting < kHeldUp) return line_is_busy ? 0 : -1;
-  return line_is_busy || line.round_trip >= kFarAway ? 1 : -1;
+// 1: what was sent waits for the line, and we have time. -1: it does not, or for the far end, which is busy
+// while the kernel has nothing left to send; or packing takes most of the time, which others may need more.
+// 0: buffers on the way are filling up, which tells nothing yet.
+int direction(const PackLevel::Signs& signs) {
+  if (signs.work > kMostWork) return -1;
+  const bool line_is_busy = signs.line.unacknowledged >= kHeldUp;
+  if (signs.waiting < kHeldUp) return line_is_busy ? 0 : -1;
+  return line_is_busy || signs.line.round_trip >= kFarAway ? 1 : -1;
 }
 
 // Over a long way the quickest packing is always faster than what one connection moves.
@@ -39,9 +42,9 @@ void PackLevel::lean(int where) {
   tendency_ = 0;
 }
 
-std::optional<int> PackLevel::next(std::size_t waiting, const transport::LineState& line) {
-  lean(direction(waiting, line));
-  step_ = std::max(step_, lowest_step(line));
+std::optional<int> PackLevel::next(const Signs& signs) {
+  lean(direction(signs));
+  step_ = std::max(step_, lowest_step(signs.line));
   return kLevels.at(step_) == 0 ? std::nullopt : std::optional(kLevels.at(step_));
 }
 

@@ -241,8 +241,14 @@ void Wire::start_packing() {
 std::string Wire::pack(std::string frame) {
   if (!packer_ || frame.size() < kWorthPacking) return frame;
   push_out();
-  const std::optional<int> level = level_.next(out_.size() - out_start_, process_.line_state());
-  return level ? packer_->pack(std::move(frame), *level) : frame;
+  const auto began = steady_clock::now();
+  const std::chrono::duration<double> since_last = began - std::exchange(pack_began_, began);
+  const double work = std::exchange(pack_time_, {}) / since_last;
+  const std::optional<int> level = level_.next({out_.size() - out_start_, work, process_.line_state()});
+  if (!level) return frame;
+  std::string packed = packer_->pack(std::move(frame), *level);
+  pack_time_ = steady_clock::now() - began;
+  return packed;
 }
 
 void Wire::send_frame(std::string frame) {

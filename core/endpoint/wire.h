@@ -152,7 +152,9 @@ class Wire {
   std::size_t out_start_ = 0;
   std::optional<protocol::Packer> packer_;
   PackLevel level_;
-  bool asked_ = false;  // something was sent since we last waited
+  std::chrono::steady_clock::time_point pack_began_;  // of the last frame
+  std::chrono::duration<double> pack_time_{0};        // that it took
+  bool asked_ = false;                                // something was sent since we last waited
   bool pulsing_ = false;
   protocol::Patience patience_;
   std::chrono::steady_clock::time_point last_out_;
