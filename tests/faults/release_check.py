@@ -191,7 +191,8 @@ class Site:
         for folder in ("staging", "trash", "frozen"):
             require(not names(os.path.join(porter, folder)), ".porter/%s is not empty: %s", folder,
                     sorted(names(os.path.join(porter, folder))))
-        known = PORTER_FILES | {"manifests", "staging", "trash", "spare", "pinned", "frozen"} | set(kept_apart)
+        known = PORTER_FILES | {"manifests", "staging", "trash", "spare", "spare.seal", "pinned", "frozen"}
+        known |= set(kept_apart)
         require(names(porter) <= known, "strays in .porter: %s", sorted(names(porter) - known))
         if self.layout == RELEASES:
             self.require_releases(sealed - kept_apart["bad"], kept_apart["bad"] if left else set(), keep)

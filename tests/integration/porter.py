@@ -510,8 +510,8 @@ class Case(unittest.TestCase):
                 self.assertEqual(os.listdir(porter / folder), [], "%s of %s" % (folder, site))
         sealed = set(os.listdir(porter / "manifests")) if (porter / "manifests").exists() else set()
         self.assertEqual(set(os.listdir(site / "releases")), sealed, "releases and manifests differ")
-        known = {"format", "lock", "live", "journal", "manifests", "staging", "undo", "trash", "history", "spare", "spare.seal",
-                 "bad", "pinned", "frozen", "kept", "outside"}
+        known = {"format", "lock", "live", "journal", "manifests", "staging", "undo", "trash", "history", "spare",
+                 "spare.seal", "bad", "pinned", "frozen", "kept", "outside"}
         self.assertLessEqual(set(os.listdir(porter)), known, "stray files in .porter")
         if os.path.lexists(self.current(module)):
             self.assertIn(self.release_of(module), sealed)
