@@ -68,7 +68,8 @@ TEST_CASE("nothing that was done to a spare gets into a release") {
   SECTION("another content of the same size and time") {
     struct stat before {};
     REQUIRE(::stat((app + "/file7").c_str(), &before) == 0);
-    base::write_file(app + "/file7", "CONTENT 7");
+    const base::UniqueFd fd(::open((app + "/file7").c_str(), O_WRONLY));
+    base::write_all(fd.get(), "CONTENT 7");
     const timespec times[2] = {before.st_atim, before.st_mtim};
     REQUIRE(::utimensat(AT_FDCWD, (app + "/file7").c_str(), times, 0) == 0);
   }
