@@ -141,7 +141,12 @@ TEST_CASE("a spare that a process works in is left alone, and the release is mad
 
 TEST_CASE("who copies wants no spare, and an older one goes") {
   Spared at;
-  send(at.site, "r4", large_tree("4"));
+  {
+    Stage stage = at.site.begin_stage("r4", "run", Take::copy);
+    CHECK(fs::exists(at.spare()));
+    fill(stage, large_tree("4"));
+    stage.seal({});
+  }
   at.site.activate("r4", "run");
   protocol::CommitNote copies;
   copies.link = protocol::LinkMode::copy;
