@@ -1,6 +1,7 @@
 """kill -9 in the middle of a send: waits until the stage of a running deploy holds so many entries, and ends who is
 deploying."""
 
+import ctypes
 import os
 import time
 
@@ -8,6 +9,13 @@ import porter
 
 VICTIMS = {"worker": ("worker",), "client": ("worker", "supervisor"), "all": ("worker", "supervisor", "agent")}
 LONGEST = 60
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """What has lost its parent becomes a child of this process, and so is still found by running()."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
 
 
 def role(words):
@@ -18,10 +26,28 @@ def role(words):
     return "supervisor" if "porter-admin" in words else "other"
 
 
-def running(mark):
-    """Processes of the deployer, by role; a server stays."""
-    found = [(pid, role(words)) for pid, words in porter.processes_with(mark)]
-    return [each for each in found if each[1] != "other"]
+def running():
+    """Processes of the deployer that descend from this one: number and role. Agents keep their environment to
+    themselves, so a mark in it would be found by root only."""
+    parents, roles = {}, {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid) as status:
+                state, parent = status.read().rpartition(")")[2].split()[:2]
+            with open("/proc/%s/cmdline" % pid, "rb") as command:
+                words = command.read().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue  # it ended meanwhile
+        parents[int(pid)] = int(parent)
+        if state != "Z":
+            roles[int(pid)] = role(words)
+    return [(pid, who) for pid, who in roles.items() if who != "other" and descends(pid, parents)]
+
+
+def descends(pid, parents):
+    while pid in parents and parents[pid] != os.getpid():
+        pid = parents[pid]
+    return pid in parents
 
 
 class Stages:
@@ -63,20 +89,20 @@ def scanned(folder):
         return []
 
 
-def kill_in_mid_send(process, mark, stages, victims, wanted):
+def kill_in_mid_send(process, stages, victims, wanted):
     """True when the stage was seen before the deploy ended. Waits until nobody of the run is left."""
     end = time.monotonic() + LONGEST
     known = []
     while process.poll() is None and time.monotonic() < end:
         if not any(who == "agent" for _, who in known):
-            known = running(mark)
+            known = running()
         if stages.hold(wanted):
             for pid, who in known:
                 if who in VICTIMS[victims]:
                     porter.kill(pid)
             process.communicate(timeout=LONGEST)
-            porter.wait_until(lambda: not running(mark), LONGEST, "what is left of a killed deploy to end")
+            porter.wait_until(lambda: not running(), LONGEST, "what is left of a killed deploy to end")
             return True
     process.communicate(timeout=LONGEST)
-    porter.wait_until(lambda: not running(mark), LONGEST, "a deploy to end")
+    porter.wait_until(lambda: not running(), LONGEST, "a deploy to end")
     return False

@@ -184,7 +184,7 @@ class Series(porter.Case):
     def end(self):
         if len(self.lives) > 1:
             self.roll_back()
-        porter.wait_until(lambda: not kills.running(self.mark), LONGEST, "every process to end")
+        porter.wait_until(lambda: not kills.running(), LONGEST, "every process to end")
 
     def roll_back(self):
         """The release before is live again, to the last byte."""
@@ -235,7 +235,7 @@ class Series(porter.Case):
         source, before = self.snapshot(self.source), self.live_id()
         stages = kills.Stages(self.site())
         process = self.start(*self.command(), start_new_session=True)
-        hit = kills.kill_in_mid_send(process, self.mark, stages, victims, wanted)
+        hit = kills.kill_in_mid_send(process, stages, victims, wanted)
         self.told.append("%s: %s, at %d entries" % ("killed" if hit else "ended before a kill", victims, wanted))
         self.killed |= hit
         self.counts["kills" if hit else "kills that came too late"] += 1

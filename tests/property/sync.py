@@ -26,6 +26,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+import kills  # noqa: E402
 import porter  # noqa: E402
 import rounds  # noqa: E402
 
@@ -58,6 +59,7 @@ def become_nobody():
 def run_series(seed, features):
     """The rounds of a series up to this one. Gives back counts, and the seed that failed."""
     number, last = divmod(seed, rounds.ROUNDS)
+    kills.adopt_orphans()
     counts = collections.Counter()
     nobody = wants_nobody(number) and become_nobody()
     if wants_nobody(number) and not nobody:
