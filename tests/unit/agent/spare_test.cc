@@ -1,5 +1,6 @@
 #include "core/agent/spare.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,9 +58,12 @@ TEST_CASE("the next release is the one that was to go, with what is right in it 
   CHECK_FALSE(fs::exists(at.site.path() + "/releases/r1"));
   const ino_t same = inode_of(at.spare() + "/app/file7");
   const ino_t other = inode_of(at.spare() + "/app/version");
+  // Held open, so that its number is not given to another file.
+  const base::UniqueFd held(::open((at.spare() + "/app/version").c_str(), O_RDONLY));
   at.deploys_right(large_tree("4"));
   CHECK(inode_of(at.site.path() + "/releases/r4/app/file7") == same);
   CHECK(inode_of(at.site.path() + "/releases/r4/app/version") != other);
+  CHECK(base::read_to_end(held.get(), 10) == "1");
 }
 
 TEST_CASE("nothing that was done to a spare gets into a release") {
