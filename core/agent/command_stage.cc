@@ -133,26 +133,16 @@ void StageCommand::wanted_piece(const protocol::Piece& piece) {
   at_.stage =
       at_.site.begin_stage(begin_.request.release_id, begin_.request.run_id, to_take(begin_.request.link));
   at_.stage->set_wanted(std::move(wanted));
-  number_files();
-}
-
-void StageCommand::number_files() {
-  const sync::Tree& wanted = at_.stage->wanted();
-  for (std::uint32_t folder = 0; folder < wanted.folders.size(); ++folder) {
-    const sync::Folder& here = wanted.folders[folder];
-    for (std::uint32_t i = 0; i < here.entries.size(); ++i) {
-      if (here.entries[i].kind == sync::Kind::file) refs_.push_back({folder, i});
-    }
-  }
+  refs_ = at_.stage->wanted().files();
   origins_.assign(refs_.size(), Origin::local);
 }
 
 const sync::Entry& StageCommand::entry(FileNumber number) const {
-  return at_.stage->wanted().folders[refs_[number].folder].entries[refs_[number].entry];
+  return at_.stage->wanted().at(refs_[number]);
 }
 
 std::string StageCommand::path(FileNumber number) const {
-  return sync::join_path(at_.stage->wanted().folders[refs_[number].folder].path, entry(number).name);
+  return at_.stage->wanted().path_of(refs_[number]);
 }
 
 void StageCommand::files_to_come(protocol::FilesToCome more) {

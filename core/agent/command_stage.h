@@ -54,7 +54,6 @@ class StageCommand {
 
   const sync::Entry& entry(protocol::FileNumber number) const;
   std::string path(protocol::FileNumber number) const;
-  void number_files();
   void check_coming(protocol::FileNumber number) const;
   void check_room_for_all() const;
   void take_local();

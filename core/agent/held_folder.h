@@ -16,7 +16,6 @@ class HeldFolder {
 
   // Of the folder at `path`; -1 when it is not there. Throws like Beneath for links and mounts on the way.
   int descriptor(const std::string& path);
-  const Beneath& tree() const { return tree_; }
 
  private:
   const Beneath& tree_;

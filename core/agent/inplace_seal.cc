@@ -12,13 +12,6 @@ namespace {
 using sync::Entry;
 using sync::Kind;
 
-// The step of a file system's clock; a stamp younger than this proves nothing.
-void wait_a_tick() {
-  constexpr long kTick = 20'000'000;
-  const timespec tick = {0, kTick};
-  ::nanosleep(&tick, nullptr);
-}
-
 // The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
 std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed) {
   const std::optional<struct stat> info = root.look(path);
@@ -51,7 +44,7 @@ void restamp(const SiteFolders& site, const std::string& id, const std::set<std:
   const std::shared_ptr<const sync::Seal> found = site.seal(id);
   if (!found) return;
   sync::Seal seal = *found;
-  if (!moved.empty()) wait_a_tick();
+  if (!moved.empty()) sync::await_tick(sync::wall_clock_ns());
   for (sync::Folder& folder : seal.tree.folders) {
     for (Entry& entry : folder.entries) {
       if (entry.kind != Kind::file) continue;
@@ -78,7 +71,7 @@ std::set<std::string> moved_paths(const std::vector<Operation>& operations) {
 }
 
 sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
-  wait_a_tick();
+  sync::await_tick(sync::wall_clock_ns());
   sync::Tree result;
   result.identity = tree.identity;
   std::set<std::string> folders = {""};

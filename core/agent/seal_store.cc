@@ -47,14 +47,14 @@ SealStore::Known* SealStore::find(const Beneath& porter, const std::string& path
   return &known_.back();
 }
 
-void SealStore::keep(const Beneath& porter, const std::string& path, sync::SealHeader header,
-                     std::shared_ptr<const sync::Seal> whole) {
-  const std::optional<struct stat> now = porter.look(path);
-  if (!now) return;
+// `before`: the file before it was read. One that was replaced meanwhile is read anew the next time.
+void SealStore::keep(const Beneath& porter, const std::string& path, const std::optional<struct stat>& before,
+                     sync::SealHeader header, std::shared_ptr<const sync::Seal> whole) {
+  if (!before) return;
   const std::string file = porter.label(path);
   std::erase_if(known_, [&](const Known& one) { return one.file == file; });
   if (known_.size() >= kMostKnown) known_.erase(known_.begin());
-  known_.push_back({file, sync::stamp_of(*now), std::move(header), std::move(whole)});
+  known_.push_back({file, sync::stamp_of(*before), std::move(header), std::move(whole)});
   std::size_t trees = 0;
   for (auto one = known_.rbegin(); one != known_.rend(); ++one)
     if (one->whole && ++trees > kMostWhole) one->whole.reset();
@@ -62,29 +62,26 @@ void SealStore::keep(const Beneath& porter, const std::string& path, sync::SealH
 
 std::shared_ptr<const sync::Seal> SealStore::read(const Beneath& porter, const std::string& path) {
   if (const Known* known = find(porter, path); known != nullptr && known->whole) return known->whole;
-  std::optional<sync::Seal> seal = decoded(
-      porter, path,
-      [](const std::string& bytes, const std::string& subject) { return sync::decode_seal(bytes, subject); });
+  const std::optional<struct stat> before = porter.look(path);
+  std::optional<sync::Seal> seal = decoded(porter, path, sync::decode_seal);
   if (!seal) return nullptr;
   auto whole = std::make_shared<const sync::Seal>(std::move(*seal));
-  keep(porter, path, whole->header, whole);
+  keep(porter, path, before, whole->header, whole);
   return whole;
 }
 
 std::optional<sync::SealHeader> SealStore::read_header(const Beneath& porter, const std::string& path) {
   if (const Known* known = find(porter, path)) return known->header;
-  std::optional<sync::SealHeader> header =
-      decoded(porter, path, [](const std::string& bytes, const std::string& subject) {
-        return sync::decode_seal_header(bytes, subject);
-      });
-  if (header) keep(porter, path, *header, nullptr);
+  const std::optional<struct stat> before = porter.look(path);
+  std::optional<sync::SealHeader> header = decoded(porter, path, sync::decode_seal_header);
+  if (header) keep(porter, path, before, *header, nullptr);
   return header;
 }
 
 void SealStore::write(const Beneath& porter, const std::string& path, sync::Seal seal, bool sync) {
   porter.write_small(path, sync::encode_seal(seal.header, seal.tree), sync);
   auto whole = std::make_shared<const sync::Seal>(std::move(seal));
-  keep(porter, path, whole->header, whole);
+  keep(porter, path, porter.look(path), whole->header, whole);
 }
 
 }  // namespace porter::agent

@@ -30,8 +30,8 @@ class SealStore {
   };
 
   Known* find(const Beneath& porter, const std::string& path);
-  void keep(const Beneath& porter, const std::string& path, sync::SealHeader header,
-            std::shared_ptr<const sync::Seal> whole);
+  void keep(const Beneath& porter, const std::string& path, const std::optional<struct stat>& before,
+            sync::SealHeader header, std::shared_ptr<const sync::Seal> whole);
 
   std::vector<Known> known_;  // used last at the end
 };

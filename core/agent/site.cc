@@ -194,10 +194,10 @@ void Site::set_generated(sync::IgnoreRules patterns) {
 
 namespace {
 
-void take_over(StageParts& parts, sync::Seal spare) {
+void take_over(StageParts& parts, std::shared_ptr<const sync::Seal> spare) {
   const auto is_it = [](const auto& note) { return note.first == kNotSynced; };
-  if (std::any_of(spare.header.notes.begin(), spare.header.notes.end(), is_it)) parts.changes.add_all();
-  parts.spare = std::move(spare.tree);
+  if (std::any_of(spare->header.notes.begin(), spare->header.notes.end(), is_it)) parts.changes.add_all();
+  parts.spare = std::move(spare);
 }
 
 }  // namespace
@@ -213,13 +213,13 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
     throw Error(Code::refused,
                 fmt::format("{}: is there and was not made by porter", site.root.label(place)));
   site.mark(id);
-  std::optional<sync::Seal> spare;
+  std::shared_ptr<const sync::Seal> spare;
   if (releases && take == Take::automatic) spare = take_spare(site, id);
   if (releases && !spare) site.root.make_folder(place, 0700);
   reach("stage: begun");
   auto parts = std::make_unique<StageParts>(parts_->folders, id, run_id, site.root.folder(place));
   parts->take = take;
-  if (spare) take_over(*parts, std::move(*spare));
+  if (spare) take_over(*parts, std::move(spare));
   parts->path = releases ? parts_->path + "/" + place : parts_->path;
   const std::string live = site.live();
   if (!live.empty()) parts->base = site.seal(live);

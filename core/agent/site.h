@@ -12,6 +12,7 @@
 //     live -> <id>    layout inplace: the live release
 //     journal         the last activation: id, previous, undone or committed
 //     manifests/<id>  the seal; its existence makes a stage a release
+//     spare/          what the next release is made from, and spare.seal, which was its seal (spare.h)
 //     staging/<id>    mark of a release that is not committed yet; layout inplace: the changed files
 //     undo/<id>/      layout inplace: what that activation replaced, and its list of operations; again/ holds
 //                     the files that a rollback brings back

@@ -65,11 +65,6 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-  if (folder == "/") return true;
-  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
-}
-
 std::string mount_point_at(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return "";
@@ -122,7 +117,7 @@ std::string mount_point_of(std::string_view mountinfo, std::string_view path, st
     if (fields.size() < 5) continue;
     std::string point = unescaped(fields[4]);
     const bool fits = fields[2] == device;
-    if (!is_below(path, point) || (best_fits && !fits)) continue;
+    if (!sync::is_at_or_below(path, point == "/" ? "" : point) || (best_fits && !fits)) continue;
     if (fits == best_fits && point.size() < best.size()) continue;
     best = std::move(point);
     best_fits = fits;

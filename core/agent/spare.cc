@@ -11,17 +11,12 @@
 #include <memory>
 
 #include "core/agent/failpoint.h"
-#include "core/base/error.h"
-#include "core/base/files.h"
 
 namespace porter::agent {
 namespace {
 
-using base::Error;
-
 constexpr const char* kTree = ".porter/spare";
 constexpr const char* kSeal = ".porter/spare.seal";
-constexpr std::size_t kMostSealBytes = std::size_t{1} << 30U;
 
 // What a link of /proc leads to, "" when it cannot be told.
 std::string target_of(int folder, const char* name) {
@@ -70,16 +65,6 @@ bool in_use(const Beneath& folder) {
   return false;
 }
 
-std::optional<sync::Seal> read_seal(const SiteFolders& site) {
-  try {
-    const std::optional<std::string> bytes = site.root.read_small(kSeal, kMostSealBytes);
-    if (bytes) return sync::decode_seal(*bytes, site.root.label(kSeal));
-  } catch (const Error&) {
-    // Damaged, or of a later version: what the tree holds is not known.
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 bool make_spare(const SiteFolders& site, const std::string& id) {
@@ -97,13 +82,13 @@ bool make_spare(const SiteFolders& site, const std::string& id) {
   return true;
 }
 
-std::optional<sync::Seal> take_spare(const SiteFolders& site, const std::string& id) {
+std::shared_ptr<const sync::Seal> take_spare(const SiteFolders& site, const std::string& id) {
   const std::optional<Beneath> folder = site.root.try_folder(kTree);
-  if (!folder || in_use(*folder)) return std::nullopt;
-  std::optional<sync::Seal> seal = read_seal(site);
+  if (!folder || in_use(*folder)) return nullptr;
+  const std::shared_ptr<const sync::Seal> seal = site.seals->read(site.porter, "spare.seal");
   if (!seal) {
     drop_spare(site);
-    return std::nullopt;
+    return nullptr;
   }
   site.root.rename(kTree, "releases/" + id, Replace::no);
   reach("spare: taken");

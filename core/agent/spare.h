@@ -6,7 +6,7 @@
 // On disk: .porter/spare/ is the tree, .porter/spare.seal was its seal. Both moves are renames, and the
 // release is marked while they are made, so that a killed one is a leftover like any unfinished stage.
 
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "core/agent/site_folders.h"
@@ -18,9 +18,9 @@ namespace porter::agent {
 bool make_spare(const SiteFolders& site, const std::string& id);
 
 // The spare becomes the folder releases/<id>, which is marked and does not exist; gives what its seal said.
-// Nothing when there is none, when what it was cannot be read, or while a process that we can see works in
+// Null when there is none, when what it was cannot be read, or while a process that we can see works in
 // it.
-std::optional<sync::Seal> take_spare(const SiteFolders& site, const std::string& id);
+std::shared_ptr<const sync::Seal> take_spare(const SiteFolders& site, const std::string& id);
 
 // Removes it, if there is one.
 void drop_spare(const SiteFolders& site);

@@ -21,14 +21,6 @@ using base::Error;
 
 namespace {
 
-std::optional<sync::EntryRef> locate(const sync::Tree& tree, std::string_view path) {
-  const auto folder = tree.folder_index(sync::parent_path(path));
-  const sync::Entry* entry = folder ? tree.folders[*folder].find(sync::base_name(path)) : nullptr;
-  if (entry == nullptr) return std::nullopt;
-  return sync::EntryRef{static_cast<std::uint32_t>(*folder),
-                        static_cast<std::uint32_t>(entry - tree.folders[*folder].entries.data())};
-}
-
 template <class Visit>
 void for_each_entry(const sync::Tree& tree, sync::Kind kind, Visit visit) {
   for (const sync::Folder& folder : tree.folders) {
@@ -68,12 +60,8 @@ void settle_folder(StageParts& parts, std::uint32_t index) {
   if (!fd || ::fstat(fd.get(), &info) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
   const bool timed = has_mtime(parts.wanted, folder.mtime_ns) &&
                      (parts.wanted.identity == sync::Identity::with_mtime || parts.changes.has_folder(index));
-  if (timed && mtime_ns(info) != folder.mtime_ns) {
-    timespec times[2] = {};
-    times[0].tv_nsec = UTIME_OMIT;
-    times[1] = to_timespec(folder.mtime_ns);
-    if (::futimens(fd.get(), times) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
-  }
+  if (timed && mtime_ns(info) != folder.mtime_ns && !set_mtime(fd.get(), folder.mtime_ns))
+    throw base::system_error(parts.tree.label(folder.path), errno);
   if ((info.st_mode & 07777U) == folder.mode) return;
   if (::fchmod(fd.get(), folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
   parts.changes.add_folder(index);
@@ -82,7 +70,7 @@ void settle_folder(StageParts& parts, std::uint32_t index) {
 }  // namespace
 
 std::string slot_name(const sync::Tree& tree, std::string_view path) {
-  const std::optional<sync::EntryRef> at = locate(tree, path);
+  const std::optional<sync::EntryRef> at = tree.find_ref(path);
   if (!at) throw Error(Code::protocol, fmt::format("{}: is not in the wanted tree", base::printable(path)));
   return slot_name(*at);
 }
@@ -93,12 +81,6 @@ std::string slot_name(sync::EntryRef ref) {
 
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns) {
   return tree.identity == sync::Identity::with_mtime || mtime_ns != 0;
-}
-
-std::int64_t now_ns() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
 void Changes::add(const std::vector<sync::EntryRef>& files) {
@@ -116,11 +98,6 @@ void Changes::add_folder(std::uint32_t folder) {
 bool Changes::many() const {
   const auto folders = static_cast<std::size_t>(std::count(folders_.begin(), folders_.end(), true));
   return many_ || files_.size() + folders > kSyncSingly;
-}
-
-std::string StageParts::path_of(sync::EntryRef ref) const {
-  const sync::Folder& folder = wanted.folders[ref.folder];
-  return sync::join_path(folder.path, folder.entries[ref.entry].name);
 }
 
 std::string StageParts::slot(std::string_view path_in_tree) const {
@@ -157,20 +134,14 @@ void Stage::set_wanted(sync::Tree wanted) {
   parts_->wanted = std::move(wanted);
 }
 
-sync::EntryRef Stage::file_at(std::string_view path) const {
-  const std::optional<sync::EntryRef> at = locate(parts_->wanted, path);
-  if (at && parts_->entry(*at).kind == sync::Kind::file) return *at;
-  throw Error(Code::protocol, fmt::format("{}: is no file of the wanted tree", base::printable(path)));
-}
-
 bool Stage::has(sync::EntryRef file) const {
-  return parts_->entry(file).stamp.inode != 0;
+  return parts_->wanted.at(file).stamp.inode != 0;
 }
 
 bool Stage::fit_spare() {
-  const std::optional<sync::Tree> spare = std::exchange(parts_->spare, std::nullopt);
+  const std::shared_ptr<const sync::Seal> spare = std::exchange(parts_->spare, nullptr);
   if (!spare) return false;
-  parts_->fitted = agent::fit_spare(*parts_, *spare);
+  parts_->fitted = agent::fit_spare(*parts_, spare->tree);
   if (!parts_->fitted) begin_anew(*parts_);
   return parts_->fitted;
 }
@@ -207,7 +178,7 @@ void Stage::finish() {
     if (entry.stamp.inode == 0)
       throw Error(Code::protocol, fmt::format("{}: is wanted and was never sent", base::printable(path)));
   });
-  parts_->finished_ns = now_ns();
+  parts_->finished_ns = sync::wall_clock_ns();
   if (parts_->inplace()) return;
   // Children first: a folder that may not be entered any more is done with, and a parent's time stands.
   for (auto i = static_cast<std::uint32_t>(parts_->wanted.folders.size()); i-- > 0;)

@@ -76,9 +76,6 @@ class Stage {
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
-  // The file at a path of the wanted tree; Error(protocol) when there is none.
-  sync::EntryRef file_at(std::string_view path) const;
-
   // A stage that was made from a spare keeps what is right already; what is not goes. False when there was
   // none, or it was of no use: the stage is empty then.
   bool fit_spare();
@@ -87,11 +84,10 @@ class Stage {
   // Whether it is there already.
   bool has(sync::EntryRef file) const;
 
-  // Takes files from the live release: those whose content is there (by path, or by digest under another
-  // name), proven by an untouched stamp or by hashing. Returns those that are not, and have to be sent.
+  // Takes files that are not there yet from the live release: those whose content is there (by path, or by
+  // digest under another name), proven by an untouched stamp or by hashing. Returns those that are not, and
+  // have to be sent.
   std::vector<sync::EntryRef> clone_same(const std::vector<sync::EntryRef>& files);
-  // The same for every wanted file that is not there yet.
-  std::vector<sync::EntryRef> clone_same();
 
   struct Whole {
     sync::EntryRef file;

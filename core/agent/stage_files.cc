@@ -38,7 +38,7 @@ struct Slot {
   sync::EntryRef ref;
   int folder;
   std::string name;
-  std::string subject() const { return parts.tree.label(parts.inplace() ? name : parts.path_of(ref)); }
+  std::string subject() const { return parts.tree.label(parts.inplace() ? name : parts.wanted.path_of(ref)); }
 };
 
 Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref) {
@@ -75,16 +75,16 @@ class Cloner {
       : parts_(parts), index_(index), live_(*parts.live), stage_(parts.tree) {}
 
   bool take(sync::EntryRef ref) {
-    sync::Entry& entry = parts_.entry(ref);
+    sync::Entry& entry = parts_.wanted.at(ref);
     const std::string& folder = parts_.wanted.folders[ref.folder].path;
     const sync::Folder* known = parts_.base ? parts_.base->tree.find_folder(folder) : nullptr;
     const sync::Entry* there = known == nullptr ? nullptr : known->find(entry.name);
     if (take_from(folder, entry.name, there, ref, true)) return true;
     const auto other = parts_.base ? index_.find(parts_.base->tree, entry.digest) : std::nullopt;
     if (!other) return false;
-    const sync::Folder& from = parts_.base->tree.folders[other->folder];
-    const sync::Entry& same = from.entries[other->entry];
-    return &same != there && take_from(from.path, same.name, &same, ref, false);
+    const sync::Entry& same = parts_.base->tree.at(*other);
+    const std::string& from = parts_.base->tree.folders[other->folder].path;
+    return &same != there && take_from(from, same.name, &same, ref, false);
   }
 
  private:
@@ -94,7 +94,7 @@ class Cloner {
     if (!old) return false;
     const std::string subject = sync::join_path(folder, name);
     const struct stat before = stat_of(old.get(), subject);
-    sync::Entry& entry = parts_.entry(ref);
+    sync::Entry& entry = parts_.wanted.at(ref);
     if (!S_ISREG(before.st_mode) || !holds(old.get(), before, known, entry)) return false;
     if (parts_.inplace() && same_path && keeps(before, entry)) return true;
     return second_name(old.get(), before, ref) || copy(old.get(), before, ref);
@@ -111,18 +111,14 @@ class Cloner {
     }
   }
 
-  // Whether the file has the wanted content: told by a stamp that was never touched, else by hashing.
   static bool holds(int fd, const struct stat& info, const sync::Entry* known, const sync::Entry& entry) {
-    if (static_cast<std::uint64_t>(info.st_size) != entry.size) return false;
-    if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
-      return known->digest == entry.digest;
-    return base::sha256_of_descriptor(fd) == entry.digest;
+    const std::optional<bool> told = content_by_stamp(entry, info, known);
+    return told ? *told : base::sha256_of_descriptor(fd) == entry.digest;
   }
 
   // Layout inplace: the very file stays.
   bool keeps(const struct stat& info, sync::Entry& entry) const {
-    const bool timed = parts_.wanted.identity == sync::Identity::with_mtime;
-    if ((info.st_mode & 07777U) != entry.mode || (timed && mtime_ns(info) != entry.mtime_ns)) return false;
+    if (!is_settled(parts_.wanted, entry, info)) return false;
     entry.stamp = stamp_of(info);
     return true;
   }
@@ -137,12 +133,9 @@ class Cloner {
   // changes, so the next look at that release reads it once more.
   bool second_name(int from, const struct stat& before, sync::EntryRef ref) const {
     if (parts_.take != Take::hard || parts_.inplace()) return false;
-    sync::Entry& entry = parts_.entry(ref);
-    const bool timed =
-        has_mtime(parts_.wanted, entry.mtime_ns) && parts_.wanted.identity == sync::Identity::with_mtime;
-    if ((before.st_mode & 07777U) != entry.mode || (timed && mtime_ns(before) != entry.mtime_ns))
-      return false;
-    const std::string path = parts_.path_of(ref);
+    sync::Entry& entry = parts_.wanted.at(ref);
+    if (!is_settled(parts_.wanted, entry, before)) return false;
+    const std::string path = parts_.wanted.path_of(ref);
     if (!parts_.tree.name_file(from, path)) return false;
     entry.stamp = stamp_of(stat_of(from, path));
     parts_.changes.add({ref});
@@ -172,15 +165,30 @@ class Cloner {
 
 }  // namespace
 
+bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info) {
+  const bool timed = wanted.identity == sync::Identity::with_mtime;
+  return (info.st_mode & 07777U) == entry.mode && (!timed || mtime_ns(info) == entry.mtime_ns);
+}
+
+std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
+                                     const sync::Entry* known) {
+  if (static_cast<std::uint64_t>(info.st_size) != wanted.size) return false;
+  if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
+    return known->digest == wanted.digest;
+  return std::nullopt;
+}
+
+bool set_mtime(int fd, std::int64_t mtime_ns) {
+  timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1] = to_timespec(mtime_ns);
+  return ::futimens(fd, times) == 0;
+}
+
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref) {
-  sync::Entry& entry = parts.entry(ref);
-  const auto failed = [&] { return base::system_error(parts.tree.label(parts.path_of(ref)), errno); };
-  if (has_mtime(parts.wanted, entry.mtime_ns)) {
-    timespec times[2] = {};
-    times[0].tv_nsec = UTIME_OMIT;
-    times[1] = to_timespec(entry.mtime_ns);
-    if (::futimens(fd, times) != 0) throw failed();
-  }
+  sync::Entry& entry = parts.wanted.at(ref);
+  const auto failed = [&] { return base::system_error(parts.tree.label(parts.wanted.path_of(ref)), errno); };
+  if (has_mtime(parts.wanted, entry.mtime_ns) && !set_mtime(fd, entry.mtime_ns)) throw failed();
   struct stat info {};
   if (::fstat(fd, &info) != 0) throw failed();
   if ((info.st_mode & 07777U) != entry.mode && (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
@@ -194,25 +202,15 @@ std::optional<sync::EntryRef> LiveIndex::find(const sync::Tree& tree, const base
   std::call_once(made_, [&] { make(tree); });
   const auto at = std::lower_bound(
       files_.begin(), files_.end(), digest,
-      [&](sync::EntryRef ref, const base::Digest& wanted) { return digest_of(tree, ref) < wanted; });
-  if (at == files_.end() || digest_of(tree, *at) != digest) return std::nullopt;
+      [&](sync::EntryRef ref, const base::Digest& wanted) { return tree.at(ref).digest < wanted; });
+  if (at == files_.end() || tree.at(*at).digest != digest) return std::nullopt;
   return *at;
 }
 
-const base::Digest& LiveIndex::digest_of(const sync::Tree& tree, sync::EntryRef ref) {
-  return tree.folders[ref.folder].entries[ref.entry].digest;
-}
-
 void LiveIndex::make(const sync::Tree& tree) {
-  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
-    const std::vector<sync::Entry>& entries = tree.folders[folder].entries;
-    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
-      if (entries[entry].kind == sync::Kind::file) files_.push_back({folder, entry});
-    }
-  }
-  std::stable_sort(files_.begin(), files_.end(), [&](sync::EntryRef a, sync::EntryRef b) {
-    return digest_of(tree, a) < digest_of(tree, b);
-  });
+  files_ = tree.files();
+  std::stable_sort(files_.begin(), files_.end(),
+                   [&](sync::EntryRef a, sync::EntryRef b) { return tree.at(a).digest < tree.at(b).digest; });
 }
 
 std::vector<sync::EntryRef> Stage::clone_same(const std::vector<sync::EntryRef>& files) {
@@ -225,23 +223,12 @@ std::vector<sync::EntryRef> Stage::clone_same(const std::vector<sync::EntryRef>&
   return missing;
 }
 
-std::vector<sync::EntryRef> Stage::clone_same() {
-  std::vector<sync::EntryRef> files;
-  for (std::uint32_t folder = 0; folder < parts_->wanted.folders.size(); ++folder) {
-    const std::vector<sync::Entry>& entries = parts_->wanted.folders[folder].entries;
-    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
-      if (entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
-    }
-  }
-  return clone_same(files);
-}
-
 std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
   std::vector<sync::EntryRef> wrong;
   std::vector<sync::EntryRef> made;
   HeldFolder held(parts_->tree);
   for (const Whole& file : files) {
-    sync::Entry& entry = parts_->entry(file.file);
+    sync::Entry& entry = parts_->wanted.at(file.file);
     if (file.bytes.size() != entry.size || base::sha256(file.bytes) != entry.digest) {
       wrong.push_back(file.file);
       continue;
@@ -273,8 +260,8 @@ struct FileWriter::State {
   base::Sha256 hash;
   std::uint64_t written = 0;
 
-  sync::Entry& entry() const { return parts->entry(ref); }
-  std::string subject() const { return parts->tree.label(parts->path_of(ref)); }
+  sync::Entry& entry() const { return parts->wanted.at(ref); }
+  std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
 };
 
 FileWriter Stage::begin_file(sync::EntryRef file) {

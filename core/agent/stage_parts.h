@@ -49,7 +49,6 @@ class LiveIndex {
   std::optional<sync::EntryRef> find(const sync::Tree& tree, const base::Digest& digest);
 
  private:
-  static const base::Digest& digest_of(const sync::Tree& tree, sync::EntryRef ref);
   void make(const sync::Tree& tree);
   std::once_flag made_;
   std::vector<sync::EntryRef> files_;  // by digest
@@ -69,15 +68,14 @@ struct StageParts {
   std::shared_ptr<const sync::Seal> base;
   LiveIndex live_index;  // of base
   sync::Tree wanted;     // an entry's stamp says that its file is done (a file system has no inode 0)
-  std::optional<sync::Tree> spare;  // what the tree held when it was taken as a spare; until fit_spare()
+  // What the tree held when it was taken as a spare; until fit_spare().
+  std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
   Changes changes;
   std::int64_t finished_ns = 0;
   bool seeded = false;
 
   bool inplace() const { return site->layout == Layout::inplace; }
-  sync::Entry& entry(sync::EntryRef ref) { return wanted.folders[ref.folder].entries[ref.entry]; }
-  std::string path_of(sync::EntryRef ref) const;
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;
 };
@@ -89,8 +87,15 @@ std::string slot_name(sync::EntryRef ref);
 using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
-std::int64_t now_ns();
 
+// Whether mode and, where it counts, time are as wanted.
+bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info);
+// Whether a file has the wanted content: told by size, or by a stamp that was never touched since it was
+// `known`. Nothing: only reading it can tell.
+std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
+                                     const sync::Entry* known);
+// Sets the time alone of what is open; false with errno.
+bool set_mtime(int fd, std::int64_t mtime_ns);
 // Mode, time and stamp of a file whose content is complete.
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref);
 

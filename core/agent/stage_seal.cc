@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <optional>
-#include <thread>
 
 #include "core/agent/failpoint.h"
 #include "core/agent/held_folder.h"
@@ -22,30 +20,19 @@ namespace {
 using base::Code;
 using base::Error;
 
-// A file system's clock may tick this slowly: a file changed less than this before the stage was finished may
-// have been changed by a handler since, with the same stamp.
-constexpr std::int64_t kTick = 20'000'000;
-
 // The stage as it was finished, with those stamps that prove something.
 sync::Tree trusted(const StageParts& parts) {
   sync::Tree known = parts.wanted;
   for (sync::Folder& folder : known.folders) {
     for (sync::Entry& entry : folder.entries) {
-      if (entry.stamp.ctime_ns > parts.finished_ns - kTick) entry.stamp = {};
+      if (entry.stamp.ctime_ns > parts.finished_ns - sync::kClockTick) entry.stamp = {};
     }
   }
   return known;
 }
 
-// Until the file system's clock is a tick beyond that moment, and never longer.
-void await_tick(std::int64_t moment_ns) {
-  if (moment_ns == 0) return;
-  const std::int64_t wait = std::clamp<std::int64_t>(moment_ns + kTick - now_ns(), 0, kTick);
-  std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
-}
-
 void confirm(StageParts& parts, HeldFolder& held, sync::EntryRef ref) {
-  sync::Entry& entry = parts.entry(ref);
+  sync::Entry& entry = parts.wanted.at(ref);
   const std::string& folder = parts.wanted.folders[ref.folder].path;
   const std::string shown = parts.tree.label(folder);
   const auto facts = sync::digest_file({held.descriptor(folder), entry.name, shown}, nullptr, {});
@@ -79,16 +66,13 @@ sync::Tree walk_stage(const StageParts& parts) {
 sync::Tree confirmed(StageParts& parts) {
   std::vector<sync::EntryRef> young;
   std::int64_t youngest = 0;
-  for (std::uint32_t folder = 0; folder < parts.wanted.folders.size(); ++folder) {
-    const std::vector<sync::Entry>& entries = parts.wanted.folders[folder].entries;
-    for (std::uint32_t entry = 0; entry < entries.size(); ++entry) {
-      const std::int64_t changed = entries[entry].stamp.ctime_ns;
-      if (entries[entry].kind != sync::Kind::file || changed <= parts.finished_ns - kTick) continue;
-      young.push_back({folder, entry});
-      youngest = std::max(youngest, changed);
-    }
+  for (const sync::EntryRef ref : parts.wanted.files()) {
+    const std::int64_t changed = parts.wanted.at(ref).stamp.ctime_ns;
+    if (changed <= parts.finished_ns - sync::kClockTick) continue;
+    young.push_back(ref);
+    youngest = std::max(youngest, changed);
   }
-  await_tick(youngest);
+  sync::await_tick(youngest);
   HeldFolder held(parts.tree);
   for (const sync::EntryRef ref : young)
     confirm(parts, held, ref);
@@ -110,8 +94,7 @@ std::optional<std::vector<std::string>> changed_paths(const StageParts& parts, c
   if (parts.changes.many()) return std::nullopt;
   std::vector<std::string> paths;
   for (const sync::EntryRef ref : parts.changes.files()) {
-    const sync::Folder& folder = tree.folders[ref.folder];
-    paths.push_back(sync::join_path(folder.path, folder.entries[ref.entry].name));
+    paths.push_back(tree.path_of(ref));
   }
   for (auto i = static_cast<std::uint32_t>(tree.folders.size()); i-- > 0;) {
     if (parts.changes.has_folder(i)) paths.push_back(tree.folders[i].path);
@@ -122,11 +105,8 @@ std::optional<std::vector<std::string>> changed_paths(const StageParts& parts, c
 // Handlers may have written anywhere: all there is.
 std::optional<std::vector<std::string>> all_paths(const sync::Tree& tree) {
   std::vector<std::string> paths;
-  for (const sync::Folder& folder : tree.folders) {
-    for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == sync::Kind::file) paths.push_back(sync::join_path(folder.path, entry.name));
-    }
-  }
+  for (const sync::EntryRef ref : tree.files())
+    paths.push_back(tree.path_of(ref));
   for (auto folder = tree.folders.rbegin(); folder != tree.folders.rend(); ++folder)
     paths.push_back(folder->path);
   if (paths.size() > kSyncSingly) return std::nullopt;
@@ -167,7 +147,7 @@ sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
                                         : changed_paths(parts, tree));
   info.release_id = parts.id;
   if (info.run_id.empty()) info.run_id = parts.run_id;
-  if (info.made_at_ns == 0) info.made_at_ns = now_ns();
+  if (info.made_at_ns == 0) info.made_at_ns = sync::wall_clock_ns();
   info.layout = layout_name(site.layout);
   info.root_digest = tree.root_digest();
   if (!site.durable()) note_not_synced(info);

@@ -102,13 +102,13 @@ class Fitter {
   }
 
   bool keep_file(const Beneath& here, sync::EntryRef ref, const sync::Entry* known) {
-    sync::Entry& entry = parts_.entry(ref);
+    sync::Entry& entry = parts_.wanted.at(ref);
     struct stat info {};
     if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
     // A second name of a file in a release that stays: its mode and time are that one's, too.
     if (!S_ISREG(info.st_mode) || info.st_nlink > 1) return false;
     if (!holds(here, entry, info, known)) return false;
-    if (is_settled(entry, info)) {
+    if (is_settled(parts_.wanted, entry, info)) {
       entry.stamp = stamp_of(info);
       return true;
     }
@@ -122,20 +122,13 @@ class Fitter {
 
   static bool holds(const Beneath& here, const sync::Entry& entry, const struct stat& info,
                     const sync::Entry* known) {
-    if (static_cast<std::uint64_t>(info.st_size) != entry.size) return false;
-    if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
-      return known->digest == entry.digest;
+    if (const std::optional<bool> told = content_by_stamp(entry, info, known)) return *told;
     try {
       const std::optional<base::UniqueFd> fd = here.try_open_file(entry.name);
       return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
     } catch (const Error&) {
       return false;
     }
-  }
-
-  bool is_settled(const sync::Entry& entry, const struct stat& info) const {
-    const bool timed = parts_.wanted.identity == sync::Identity::with_mtime;
-    return (info.st_mode & 07777U) == entry.mode && (!timed || mtime_ns(info) == entry.mtime_ns);
   }
 
   StageParts& parts_;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <openssl/sha.h>
 
+#include <cstring>
 #include <vector>
 
 #include "core/base/error.h"
@@ -59,6 +60,12 @@ Digest sha256_of_file(const std::filesystem::path& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw_errno(file.string());
   return sha256_of_descriptor(fd.get());
+}
+
+std::size_t DigestHash::operator()(const Digest& digest) const {
+  std::size_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  return hash;
 }
 
 std::string to_hex(std::span<const std::uint8_t> bytes) {

@@ -37,6 +37,11 @@ Digest sha256(std::string_view text);
 Digest sha256_of_descriptor(int fd);
 Digest sha256_of_file(const std::filesystem::path& file);
 
+// For unordered containers: SHA-256 is evenly spread, so its first bytes are a hash already.
+struct DigestHash {
+  std::size_t operator()(const Digest& digest) const;
+};
+
 std::string to_hex(std::span<const std::uint8_t> bytes);
 std::string to_hex(const Digest& digest);
 // The bytes; nothing when the text is anything but pairs of lower-case digits.

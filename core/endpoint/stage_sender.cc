@@ -85,7 +85,7 @@ protocol::StageReport StageSender::send() {
   try {
     plan_ = wire_.guard([&] { return sync::make_plan(composed_.tree, base); });
     check_deletions();
-    number_files();
+    refs_ = composed_.tree.files();
     sort_files();
     send_wanted();
     announce();
@@ -122,13 +122,6 @@ void StageSender::check_deletions() const {
           "max_delete");
 }
 
-void StageSender::number_files() {
-  const sync::Tree& tree = composed_.tree;
-  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder)
-    for (std::uint32_t i = 0; i < tree.folders[folder].entries.size(); ++i)
-      if (tree.folders[folder].entries[i].kind == sync::Kind::file) refs_.push_back({folder, i});
-}
-
 // plan.files is in the tree's order, as the numbers are.
 void StageSender::sort_files() {
   FileNumber number = 0;
@@ -137,8 +130,8 @@ void StageSender::sort_files() {
       ++number;
     const bool sent = step.action == sync::Action::whole || step.action == sync::Action::delta;
     if (!sent) continue;
-    const bool on_disk = composed_.content_of(step.wanted).is_file();
-    (step.action == sync::Action::delta && on_disk ? delta_ : whole_).push_back(number);
+    const bool delta = step.action == sync::Action::delta && composed_.content_of(step.wanted).is_file();
+    (delta ? delta_ : whole_).push_back(number);
     ++done_.files_total;
     done_.bytes_total += entry(number).size;
   }
@@ -146,11 +139,11 @@ void StageSender::sort_files() {
 }
 
 const sync::Entry& StageSender::entry(FileNumber number) const {
-  return composed_.tree.folders[refs_[number].folder].entries[refs_[number].entry];
+  return composed_.tree.at(refs_[number]);
 }
 
 std::string StageSender::path(FileNumber number) const {
-  return sync::join_path(composed_.tree.folders[refs_[number].folder].path, entry(number).name);
+  return composed_.tree.path_of(refs_[number]);
 }
 
 void StageSender::send_wanted() {

@@ -36,7 +36,6 @@ class StageSender {
   using FileNumber = protocol::FileNumber;
 
   void check_deletions() const;
-  void number_files();
   void sort_files();
   void send_wanted();
   void announce();

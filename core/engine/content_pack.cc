@@ -1,7 +1,6 @@
 #include "core/engine/content_pack.h"
 
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 namespace porter::engine {
@@ -10,18 +9,7 @@ namespace {
 // How often a waiting sender looks whether it is still wanted; contents wake it at once.
 constexpr auto kLookUp = std::chrono::milliseconds(200);
 
-const sync::Entry& entry_of(const sync::Composed& composed, sync::EntryRef file) {
-  return composed.tree.folders[file.folder].entries[file.entry];
-}
-
 }  // namespace
-
-// SHA-256 is evenly spread: its first bytes are a hash already.
-std::size_t ContentPack::DigestHash::operator()(const base::Digest& digest) const {
-  std::size_t hash = 0;
-  std::memcpy(&hash, digest.data(), sizeof hash);
-  return hash;
-}
 
 ContentPack::ContentPack(KeptSource& kept, base::CancelToken cancel)
     : kept_(kept), cancel_(std::move(cancel)), thread_([this] { read_ahead(); }) {}
@@ -38,7 +26,7 @@ ContentPack::~ContentPack() {
 void ContentPack::expect(const sync::Composed& composed, const std::vector<sync::EntryRef>& files) {
   const std::lock_guard lock(mutex_);
   for (const sync::EntryRef file : files) {
-    const sync::Entry& entry = entry_of(composed, file);
+    const sync::Entry& entry = composed.tree.at(file);
     if (entry.size > kLargest || !known_.try_emplace(entry.digest).second) continue;
     wishes_.push_back({&composed, file});
   }
@@ -46,7 +34,7 @@ void ContentPack::expect(const sync::Composed& composed, const std::vector<sync:
 }
 
 std::optional<std::string> ContentPack::read(const sync::Composed& composed, sync::EntryRef file) {
-  const base::Digest& digest = entry_of(composed, file).digest;
+  const base::Digest& digest = composed.tree.at(file).digest;
   std::unique_lock lock(mutex_);
   for (;;) {
     if (failure_) std::rethrow_exception(failure_);
@@ -114,7 +102,7 @@ std::optional<ContentPack::Wish> ContentPack::next_wish() {
 }
 
 void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
-  const sync::Entry& entry = entry_of(*wish.composed, wish.file);
+  const sync::Entry& entry = wish.composed->tree.at(wish.file);
   Known known{State::written, {}};
   if (const auto before = kept_.find(entry.digest)) {
     known.part = *before;

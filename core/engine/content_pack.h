@@ -44,9 +44,6 @@ class ContentPack : public endpoint::ContentStore {
     const sync::Composed* composed;
     sync::EntryRef file;
   };
-  struct DigestHash {
-    std::size_t operator()(const base::Digest& digest) const;
-  };
 
   void read_ahead();
   std::optional<Wish> next_wish();
@@ -58,7 +55,7 @@ class ContentPack : public endpoint::ContentStore {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Wish> wishes_;
-  std::unordered_map<base::Digest, Known, DigestHash> known_;
+  std::unordered_map<base::Digest, Known, base::DigestHash> known_;
   std::string not_as_composed_;        // the first such file
   std::vector<base::Digest> written_;  // not published yet; the reading thread's own
   std::exception_ptr failure_;         // of the run's folder

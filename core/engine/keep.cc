@@ -24,20 +24,10 @@ bool has_sound_base(const protocol::SiteState& site) {
   return !site.current.empty() && !site.seal_damaged && !site.drifted();
 }
 
-std::vector<sync::EntryRef> all_files(const sync::Tree& tree) {
-  std::vector<sync::EntryRef> files;
-  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
-    for (std::uint32_t entry = 0; entry < tree.folders[folder].entries.size(); ++entry) {
-      if (tree.folders[folder].entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
-    }
-  }
-  return files;
-}
-
 // What has to be sent, as far as it can be told before.
 std::vector<sync::EntryRef> lacking(const Deployment& deployment) {
   const sync::Composed& composed = *deployment.composed;
-  if (!has_sound_base(deployment.before)) return all_files(composed.tree);
+  if (!has_sound_base(deployment.before)) return composed.tree.files();
   const sync::SyncPlan plan = deployment.host->endpoint->compare(site_query(deployment), composed);
   std::vector<sync::EntryRef> files;
   for (const sync::FileStep& step : plan.files) {

@@ -16,12 +16,6 @@ namespace {
 
 using base::ExitCode;
 
-std::string path_of(const sync::Tree& tree, const sync::EntryRef& ref) {
-  const sync::Folder& folder = tree.folders.at(ref.folder);
-  const std::string& name = folder.entries.at(ref.entry).name;
-  return folder.path.empty() ? name : folder.path + "/" + name;
-}
-
 bool is_new(const sync::FileStep& step) {
   return step.why == sync::Why::absent || step.why == sync::Why::moved;
 }
@@ -39,10 +33,10 @@ Paths paths_of(const sync::SyncPlan& plan, const sync::Tree& wanted) {
     paths.deleted.push_back(removal.path);
   for (const sync::FileStep& step : plan.files) {
     if (step.action != sync::Action::same)
-      (is_new(step) ? paths.fresh : paths.changed).push_back(path_of(wanted, step.wanted));
+      (is_new(step) ? paths.fresh : paths.changed).push_back(wanted.path_of(step.wanted));
   }
   for (const sync::EntryRef& link : plan.make_links)
-    paths.fresh.push_back(path_of(wanted, link));
+    paths.fresh.push_back(wanted.path_of(link));
   return paths;
 }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
@@ -67,10 +68,6 @@ struct stat file_status(int fd, const std::string& file) {
   return status;
 }
 
-std::int64_t mtime_of(const struct stat& status) {
-  return static_cast<std::int64_t>(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
 // Size, digest, mode and mtime of a file on the operator's side.
 Entry entry_of_file(std::string_view path, const std::string& file, const std::string& origin) {
   const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
@@ -83,10 +80,10 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
     throw Error(Code::bad_value, fmt::format("{}: not a file (wanted by {})", base::printable(file), origin));
   Entry entry = entry_named(path, Kind::file, status.st_mode & 0777U);
   entry.size = static_cast<std::uint64_t>(status.st_size);
-  entry.mtime_ns = mtime_of(status);
+  entry.mtime_ns = base::nanoseconds(status.st_mtim);
   entry.digest = base::sha256_of_descriptor(fd.get());
   const struct stat after = file_status(fd.get(), file);
-  if (after.st_size != status.st_size || mtime_of(after) != entry.mtime_ns)
+  if (after.st_size != status.st_size || base::nanoseconds(after.st_mtim) != entry.mtime_ns)
     throw Error(Code::io, fmt::format("{}: changed while it was read", base::printable(file)))
         .hint("wait until nothing writes there, then run the command again");
   return entry;
@@ -114,16 +111,14 @@ std::string Content::read(std::size_t limit) const {
   return read_part(path, *part);
 }
 
-Content Composed::content_of(std::size_t folder, std::size_t entry) const {
-  const EntryRef ref{static_cast<std::uint32_t>(folder), static_cast<std::uint32_t>(entry)};
+Content Composed::content_of(EntryRef ref) const {
   if (const Content* other = overlaid(ref)) return *other;
-  return {folder_path(folder) + "/" + tree.folders[folder].entries[entry].name, nullptr};
+  return {folder_path(ref.folder) + "/" + tree.at(ref).name, nullptr};
 }
 
 const Content* Composed::overlaid(EntryRef ref) const {
   if (overlaid_.empty()) return nullptr;
-  const Folder& folder = tree.folders[ref.folder];
-  const auto found = overlaid_.find(join_path(folder.path, folder.entries[ref.entry].name));
+  const auto found = overlaid_.find(tree.path_of(ref));
   return found == overlaid_.end() ? nullptr : &found->second;
 }
 

@@ -53,8 +53,7 @@ class Composed {
       : tree(std::move(composed)), root_(std::move(root)), overlaid_(std::move(contents)) {}
 
   // Of an entry of kind file.
-  Content content_of(std::size_t folder, std::size_t entry) const;
-  Content content_of(EntryRef ref) const { return content_of(ref.folder, ref.entry); }
+  Content content_of(EntryRef ref) const;
   // Where it is, when that is not in folder_path(); null otherwise.
   const Content* overlaid(EntryRef ref) const;
   // Of the source, on the operator's side.

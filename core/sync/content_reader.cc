@@ -35,10 +35,6 @@ bool has_stamp(int fd, const Entry& entry) {
 
 }  // namespace
 
-const Entry& ContentReader::entry(EntryRef ref) const {
-  return composed_.tree.folders[ref.folder].entries[ref.entry];
-}
-
 base::UniqueFd ContentReader::open(EntryRef ref) {
   const Content* other = composed_.overlaid(ref);
   const std::string path = other != nullptr ? other->path : composed_.folder_path(ref.folder);
@@ -48,10 +44,10 @@ base::UniqueFd ContentReader::open(EntryRef ref) {
   } else {
     if (folder_ != ref.folder) held_.reset(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     folder_ = ref.folder;
-    if (held_) fd.reset(::openat(held_.get(), entry(ref).name.c_str(), kFlags | O_NOFOLLOW));
+    if (held_) fd.reset(::openat(held_.get(), composed_.tree.at(ref).name.c_str(), kFlags | O_NOFOLLOW));
   }
   if (!fd && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-    base::throw_errno(other != nullptr ? path : path + "/" + entry(ref).name);
+    base::throw_errno(other != nullptr ? path : path + "/" + composed_.tree.at(ref).name);
   return fd;
 }
 
@@ -63,17 +59,19 @@ std::optional<std::string> ContentReader::read(EntryRef ref) {
   } else {
     const base::UniqueFd fd = open(ref);
     if (!fd) return std::nullopt;
-    bytes = read_up_to(fd.get(), entry(ref).size);
-    if (bytes.size() == entry(ref).size && has_stamp(fd.get(), entry(ref))) return bytes;
+    bytes = read_up_to(fd.get(), composed_.tree.at(ref).size);
+    if (bytes.size() == composed_.tree.at(ref).size && has_stamp(fd.get(), composed_.tree.at(ref)))
+      return bytes;
   }
-  if (bytes.size() != entry(ref).size || base::sha256(bytes) != entry(ref).digest) return std::nullopt;
+  if (bytes.size() != composed_.tree.at(ref).size || base::sha256(bytes) != composed_.tree.at(ref).digest)
+    return std::nullopt;
   return bytes;
 }
 
 bool ContentReader::is_as_composed(int fd, EntryRef ref) const {
-  if (has_stamp(fd, entry(ref))) return true;
+  if (has_stamp(fd, composed_.tree.at(ref))) return true;
   if (::lseek(fd, 0, SEEK_SET) != 0) return false;
-  return base::sha256_of_descriptor(fd) == entry(ref).digest;
+  return base::sha256_of_descriptor(fd) == composed_.tree.at(ref).digest;
 }
 
 }  // namespace porter::sync

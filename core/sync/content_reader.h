@@ -23,8 +23,6 @@ class ContentReader {
   bool is_as_composed(int fd, EntryRef ref) const;
 
  private:
-  const Entry& entry(EntryRef ref) const;
-
   const Composed& composed_;
   std::optional<std::uint32_t> folder_;
   base::UniqueFd held_;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -24,8 +25,9 @@ constexpr std::size_t kBufferBytes = 256U << 10U;
 constexpr int kReadings = 3;
 
 bool same_status(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_size == b.st_size && to_ns(a.st_mtim) == to_ns(b.st_mtim) &&
-         to_ns(a.st_ctim) == to_ns(b.st_ctim) && a.st_mode == b.st_mode;
+  return a.st_ino == b.st_ino && a.st_size == b.st_size &&
+         base::nanoseconds(a.st_mtim) == base::nanoseconds(b.st_mtim) &&
+         base::nanoseconds(a.st_ctim) == base::nanoseconds(b.st_ctim) && a.st_mode == b.st_mode;
 }
 
 struct stat status_of(int fd, const FileAt& file) {
@@ -68,7 +70,7 @@ std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat
   facts.read_from_ns = wall_clock_ns();
   facts.status = seen != nullptr ? *seen : status_of(fd, file);
   if (!S_ISREG(facts.status.st_mode)) throw not_a_file_any_more(file.path());
-  if (changed_just_now(to_ns(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
+  if (changed_just_now(base::nanoseconds(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
   base::Sha256 hash;
   try {
     if (!hash_bytes(fd, static_cast<std::uint64_t>(facts.status.st_size), hash, cancel)) return std::nullopt;
@@ -89,13 +91,18 @@ std::string FileAt::path() const {
 
 Stamp stamp_of(const struct stat& status) {
   return {static_cast<std::uint64_t>(status.st_ino), static_cast<std::uint64_t>(status.st_size),
-          to_ns(status.st_mtim), to_ns(status.st_ctim)};
+          base::nanoseconds(status.st_mtim), base::nanoseconds(status.st_ctim)};
 }
 
 std::int64_t wall_clock_ns() {
   struct timespec now {};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  return to_ns(now);
+  return base::nanoseconds(now);
+}
+
+void await_tick(std::int64_t moment_ns) {
+  const std::int64_t wait = std::clamp<std::int64_t>(moment_ns + kClockTick - wall_clock_ns(), 0, kClockTick);
+  std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
 }
 
 std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen,

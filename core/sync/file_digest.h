@@ -30,9 +30,6 @@ struct FileFacts {
 };
 
 std::int64_t wall_clock_ns();
-inline std::int64_t to_ns(const struct timespec& time) {
-  return base::nanoseconds(time);
-}
 
 Stamp stamp_of(const struct stat& status);
 
@@ -42,6 +39,9 @@ constexpr std::int64_t kClockTick = 20'000'000;  // ns
 inline bool changed_just_now(std::int64_t ctime_ns, std::int64_t now_ns) {
   return ctime_ns <= now_ns && now_ns < ctime_ns + kClockTick;
 }
+
+// Waits until the clock is a tick beyond that moment; never longer than a tick, whatever the clocks say.
+void await_tick(std::int64_t moment_ns);
 
 // Read until the file's status before and after are the same and it was not changed just before, three times
 // at most, with a tick between. `seen` is its status before the first reading, when that is known. Nothing

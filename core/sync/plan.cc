@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -16,15 +15,6 @@ namespace {
 
 using base::Code;
 using base::Error;
-
-// SHA-256 is evenly spread: its first bytes are a hash already.
-struct DigestHash {
-  std::size_t operator()(const base::Digest& digest) const {
-    std::size_t hash = 0;
-    std::memcpy(&hash, digest.data(), sizeof hash);
-    return hash;
-  }
-};
 
 struct Place {
   const Folder* folder;
@@ -102,20 +92,13 @@ class Planner {
   }
 
   void plan_entry(EntryRef ref, const Folder* there) {
-    const Entry& entry = wanted_.folders[ref.folder].entries[ref.entry];
-    const Entry* old = there == nullptr ? nullptr : find_in(*there, entry.name);
+    const Entry& entry = wanted_.at(ref);
+    const Entry* old = there == nullptr ? nullptr : there->find(entry.name);
     if (entry.kind == Kind::file) plan_file(ref, entry, old);
     if (entry.kind != Kind::link) return;
     if (old != nullptr && old->kind == Kind::link && old->target == entry.target) return;
     plan_.make_links.push_back(ref);
     ++plan_.totals.links;
-  }
-
-  static const Entry* find_in(const Folder& folder, const std::string& name) {
-    const auto at =
-        std::lower_bound(folder.entries.begin(), folder.entries.end(), name,
-                         [](const Entry& entry, const std::string& wanted) { return entry.name < wanted; });
-    return at != folder.entries.end() && at->name == name ? &*at : nullptr;
   }
 
   void plan_file(EntryRef ref, const Entry& entry, const Entry* old) {
@@ -239,7 +222,7 @@ class Planner {
   void plan_removal(const Folder& folder, const Entry& entry, const Folder* kept) {
     const bool counts = entry.kind != Kind::folder;
     plan_.totals.base_files += counts ? 1 : 0;
-    const Entry* now = kept == nullptr ? nullptr : find_in(*kept, entry.name);
+    const Entry* now = kept == nullptr ? nullptr : kept->find(entry.name);
     if (now != nullptr && now->kind == entry.kind) return;
     const std::string path = join_path(folder.path, entry.name);
     if (!counts && base_.find_folder(path) == nullptr)
@@ -256,7 +239,7 @@ class Planner {
   SyncPlan plan_;
   const Folder* same_ = nullptr;  // the last of same_folders
   bool indexed_ = false;
-  std::unordered_map<base::Digest, Place, DigestHash> by_digest_;
+  std::unordered_map<base::Digest, Place, base::DigestHash> by_digest_;
 };
 
 std::string explain_file(const FileStep& step, const Entry& entry) {
@@ -284,11 +267,10 @@ std::string explain_file(const FileStep& step, const Entry& entry) {
 std::string explain_entry(const SyncPlan& plan, const Tree& wanted, std::string_view path,
                           const Entry& entry) {
   for (const FileStep& step : plan.files) {
-    const Folder& folder = wanted.folders[step.wanted.folder];
-    if (&folder.entries[step.wanted.entry] == &entry) return explain_file(step, entry);
+    if (&wanted.at(step.wanted) == &entry) return explain_file(step, entry);
   }
   for (const EntryRef& ref : plan.make_links)
-    if (&wanted.folders[ref.folder].entries[ref.entry] == &entry)
+    if (&wanted.at(ref) == &entry)
       return fmt::format("a link to make: the base has none there that leads to \"{}\"",
                          base::printable(entry.target));
   for (const std::uint32_t index : plan.make_folders)

@@ -197,6 +197,28 @@ const Folder* Tree::find_folder(std::string_view path) const {
   return index ? &folders[*index] : nullptr;
 }
 
+std::string Tree::path_of(EntryRef ref) const {
+  return join_path(folders[ref.folder].path, at(ref).name);
+}
+
+std::optional<EntryRef> Tree::find_ref(std::string_view path) const {
+  const auto folder = folder_index(parent_path(path));
+  const Entry* entry = folder ? folders[*folder].find(base_name(path)) : nullptr;
+  if (entry == nullptr) return std::nullopt;
+  return EntryRef{static_cast<std::uint32_t>(*folder),
+                  static_cast<std::uint32_t>(entry - folders[*folder].entries.data())};
+}
+
+std::vector<EntryRef> Tree::files() const {
+  std::vector<EntryRef> refs;
+  for (std::uint32_t folder = 0; folder < folders.size(); ++folder) {
+    for (std::uint32_t entry = 0; entry < folders[folder].entries.size(); ++entry) {
+      if (folders[folder].entries[entry].kind == Kind::file) refs.push_back({folder, entry});
+    }
+  }
+  return refs;
+}
+
 const Entry* Tree::find(std::string_view path) const {
   const Folder* folder = find_folder(parent_path(path));
   return folder == nullptr ? nullptr : folder->find(base_name(path));

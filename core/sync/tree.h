@@ -82,6 +82,13 @@ struct Tree {
   const Folder* find_folder(std::string_view path) const;
   const Entry* find(std::string_view path) const;
   std::optional<std::size_t> folder_index(std::string_view path) const;
+
+  const Entry& at(EntryRef ref) const { return folders[ref.folder].entries[ref.entry]; }
+  Entry& at(EntryRef ref) { return folders[ref.folder].entries[ref.entry]; }
+  std::string path_of(EntryRef ref) const;
+  std::optional<EntryRef> find_ref(std::string_view path) const;
+  // Of kind file, in the tree's order.
+  std::vector<EntryRef> files() const;
   std::uint64_t file_count() const;  // kind file only
   std::uint64_t byte_count() const;  // their sizes
   friend bool operator==(const Tree&, const Tree&) = default;

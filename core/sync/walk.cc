@@ -9,11 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "core/base/error.h"
@@ -108,7 +106,7 @@ class Walker {
     if (::fstat(::dirfd(dir.get()), &status) != 0) base::throw_errno(row->shown);
     row->folder.path = std::move(path);
     row->folder.mode = mode_of(status, Kind::folder);
-    row->folder.mtime_ns = to_ns(status.st_mtim);
+    row->folder.mtime_ns = base::nanoseconds(status.st_mtim);
     read_entries(dir, row, depth);
     const std::lock_guard lock(mutex_);
     rows_.push_back(std::move(row));
@@ -170,8 +168,8 @@ class Walker {
       fill(entry, status, before->digest);
       if (options_.stamps == Stamps::yes) entry.stamp = before->stamp;
       ++trusted_;
-    } else if (changed_just_now(to_ns(status.st_ctim), wall_clock_ns())) {
-      row->young.emplace_back(index, to_ns(status.st_ctim));
+    } else if (changed_just_now(base::nanoseconds(status.st_ctim), wall_clock_ns())) {
+      row->young.emplace_back(index, base::nanoseconds(status.st_ctim));
     } else if (status.st_size >= kApart) {
       crew_.add([this, dir, row, index, status] { read_file(dir, *row, index, &status); });
     } else {
@@ -184,7 +182,7 @@ class Walker {
     const auto facts = digest_file({::dirfd(dir.get()), entry.name, row.shown}, seen, options_.cancel);
     if (!facts) return entry.name.clear();  // vanished
     fill(entry, facts->status, facts->digest);
-    const bool old_enough = to_ns(facts->status.st_ctim) + kClockTick <= facts->read_from_ns;
+    const bool old_enough = base::nanoseconds(facts->status.st_ctim) + kClockTick <= facts->read_from_ns;
     if (options_.stamps == Stamps::yes && old_enough) entry.stamp = stamp_of(facts->status);
     ++hashed_;
     hashed_bytes_ += entry.size;
@@ -233,7 +231,7 @@ class Walker {
 
   void fill(Entry& entry, const struct stat& status, const base::Digest& digest) const {
     entry.mode = mode_of(status, Kind::file);
-    entry.mtime_ns = to_ns(status.st_mtim);
+    entry.mtime_ns = base::nanoseconds(status.st_mtim);
     entry.size = static_cast<std::uint64_t>(status.st_size);
     entry.digest = digest;
   }
@@ -250,13 +248,6 @@ class Walker {
       if (!row->young.empty()) crew_.add([this, row] { read_young(*row); });
     }
     crew_.finish();
-  }
-
-  // Until the clock is a tick beyond the youngest file; never longer than that, whatever the clocks say.
-  static void await_tick(std::int64_t youngest) {
-    const std::int64_t wait =
-        std::clamp<std::int64_t>(youngest + kClockTick - wall_clock_ns(), 0, kClockTick);
-    std::this_thread::sleep_for(std::chrono::nanoseconds(wait));
   }
 
   void read_young(Row& row) {

@@ -315,12 +315,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
  private:
   // As if the target had none of it.
   static void read_all(const sync::Composed& composed, endpoint::ContentStore& store) {
-    std::vector<sync::EntryRef> files;
-    for (std::uint32_t folder = 0; folder < composed.tree.folders.size(); ++folder) {
-      const std::vector<sync::Entry>& entries = composed.tree.folders[folder].entries;
-      for (std::uint32_t entry = 0; entry < entries.size(); ++entry)
-        if (entries[entry].kind == sync::Kind::file) files.push_back({folder, entry});
-    }
+    const std::vector<sync::EntryRef> files = composed.tree.files();
     store.expect(composed, files);
     for (const sync::EntryRef file : files) {
       const std::string path = composed.content_of(file).path;
@@ -338,16 +333,12 @@ class FakeEndpoint final : public endpoint::Endpoint {
   }
   static std::map<std::string, std::string> read_files(const sync::Composed& composed) {
     std::map<std::string, std::string> files;
-    for (std::size_t i = 0; i < composed.tree.folders.size(); ++i) {
-      const sync::Folder& folder = composed.tree.folders[i];
-      for (std::size_t j = 0; j < folder.entries.size(); ++j) {
-        if (folder.entries[j].kind != sync::Kind::file) continue;
-        const sync::Content content = composed.content_of(i, j);
-        const std::string bytes = content.read(SIZE_MAX);
-        if (base::sha256(bytes) != folder.entries[j].digest)
-          throw base::Error(base::Code::source, content.path + ": changed");
-        files[sync::join_path(folder.path, folder.entries[j].name)] = bytes;
-      }
+    for (const sync::EntryRef file : composed.tree.files()) {
+      const sync::Content content = composed.content_of(file);
+      const std::string bytes = content.read(SIZE_MAX);
+      if (base::sha256(bytes) != composed.tree.at(file).digest)
+        throw base::Error(base::Code::source, content.path + ": changed");
+      files[composed.tree.path_of(file)] = bytes;
     }
     return files;
   }

@@ -116,19 +116,14 @@ inline PrepareOptions options(Adopt adopt = Adopt::no) {
   return result;
 }
 
-inline std::string path_of(const Stage& stage, sync::EntryRef file) {
-  const sync::Folder& folder = stage.wanted().folders[file.folder];
-  return sync::join_path(folder.path, folder.entries[file.entry].name);
-}
-
 // How many files were sent.
 inline std::size_t fill(Stage& stage, const Wants& wants) {
   stage.set_wanted(make_tree(wants));
   stage.fit_spare();
   stage.make_folders();
-  const std::vector<sync::EntryRef> missing = stage.clone_same();
+  const std::vector<sync::EntryRef> missing = stage.clone_same(stage.wanted().files());
   for (const sync::EntryRef file : missing)
-    stage.put_files({{file, wants.at(path_of(stage, file)).content}});
+    stage.put_files({{file, wants.at(stage.wanted().path_of(file)).content}});
   stage.make_links();
   stage.finish();
   return missing.size();

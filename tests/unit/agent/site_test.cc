@@ -182,10 +182,10 @@ TEST_CASE("a stage refuses wrong content, and takes the file when it is sent aga
   Stage stage = site.begin_stage("r1", "run1");
   stage.set_wanted(make_tree({{"a", file("right")}}));
   stage.make_folders();
-  const sync::EntryRef file = stage.file_at("a");
+  const sync::EntryRef file = stage.wanted().find_ref("a").value();
   CHECK(stage.put_files({{file, "wrong"}, {file, "too much"}}).size() == 2);
   CHECK_FALSE(stage.has(file));
-  CHECK(code_of([&] { stage.file_at("b"); }) == Code::protocol);
+  CHECK_FALSE(stage.wanted().find_ref("b"));
   CHECK(fs::is_empty(stage.path()));
   CHECK(code_of([&] { stage.finish(); }) == Code::protocol);
   CHECK(stage.put_files({{file, "right"}}).empty());
@@ -410,7 +410,9 @@ TEST_CASE("a folder inside the site that became a link to outside is refused, an
     stage.make_folders();
     fs::remove(fs::path(stage.path()) / "app");
     fs::create_directory_symlink(outside.path(), fs::path(stage.path()) / "app");
-    CHECK(code_of([&] { stage.put_files({{stage.file_at("app/main.py"), "print(1)\n"}}); }) == Code::refused);
+    CHECK(code_of([&] {
+            stage.put_files({{stage.wanted().find_ref("app/main.py").value(), "print(1)\n"}});
+          }) == Code::refused);
   }
   SECTION("a folder of the release that is pruned") {
     fs::remove_all(root / "releases/r0/app");

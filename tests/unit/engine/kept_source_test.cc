@@ -26,12 +26,7 @@ struct Kept {
     base::write_file(source() / path, text);
   }
   base::Digest digest_of(const std::string& path) const { return tree.find(path)->digest; }
-  sync::EntryRef ref(const std::string& path) const {
-    const std::size_t index = tree.folder_index(sync::parent_path(path)).value();
-    const sync::Folder& in = tree.folders[index];
-    return {static_cast<std::uint32_t>(index),
-            static_cast<std::uint32_t>(in.find(sync::base_name(path)) - in.entries.data())};
-  }
+  sync::EntryRef ref(const std::string& path) const { return tree.find_ref(path).value(); }
   // As a run does that sends it. Nothing when it is not what was composed.
   std::optional<std::string> keep(const std::string& path) const { return keep_all({path}).front(); }
   std::vector<std::optional<std::string>> keep_all(const std::vector<std::string>& paths) const {
@@ -48,13 +43,8 @@ struct Kept {
   }
   KeptSource kept() const { return KeptSource(run()); }
   std::string content(const sync::Composed& of, const std::string& path) const {
-    for (std::size_t i = 0; i < of.tree.folders.size(); ++i) {
-      for (std::size_t j = 0; j < of.tree.folders[i].entries.size(); ++j) {
-        if (sync::join_path(of.tree.folders[i].path, of.tree.folders[i].entries[j].name) == path)
-          return of.content_of(i, j).read(SIZE_MAX);
-      }
-    }
-    return "no such path";
+    const auto ref = of.tree.find_ref(path);
+    return ref ? of.content_of(*ref).read(SIZE_MAX) : "no such path";
   }
   // What a resume would send, whatever the source has by now.
   std::string kept_bytes(const std::string& path) const {

@@ -33,12 +33,9 @@ struct Source {
 };
 
 std::string content(const Composed& composed, const std::string& path) {
-  const auto folder = composed.tree.folder_index(parent_path(path));
-  REQUIRE(folder);
-  const Entry* entry = composed.tree.find(path);
-  REQUIRE(entry != nullptr);
-  const auto index = static_cast<std::size_t>(entry - composed.tree.folders[*folder].entries.data());
-  const Content found = composed.content_of(*folder, index);
+  const auto ref = composed.tree.find_ref(path);
+  REQUIRE(ref);
+  const Content found = composed.content_of(*ref);
   return found.bytes ? *found.bytes : base::read_file(found.path);
 }
 
