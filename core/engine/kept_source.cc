@@ -24,18 +24,14 @@ using base::Error;
 constexpr std::size_t kBatch = 256U << 10U;
 constexpr std::size_t kIndexEntry = 48;
 
-void append(const fs::path& file, const std::string& bytes) {
-  const base::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!fd) base::throw_errno(file.string());
-  base::write_all(fd.get(), bytes);
-}
-
 // Behind the last whole entry: what a kill cut short would shift all that follow.
 void append_entries(const fs::path& index, const std::string& entries) {
   std::error_code none;
   const std::uintmax_t size = fs::file_size(index, none);
   if (!none) fs::resize_file(index, size - size % kIndexEntry);
-  append(index, entries);
+  const base::UniqueFd fd(::open(index.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!fd) base::throw_errno(index.string());
+  base::write_all(fd.get(), entries);
 }
 
 std::string read_if_any(const fs::path& file) {
@@ -68,7 +64,9 @@ std::string KeptSource::keep_tree(const sync::Tree& tree) const {
 
 std::optional<sync::Content::Part> KeptSource::find(const base::Digest& digest) {
   const auto known = packed_.find(digest);
-  if (known == packed_.end() || base::sha256(read(known->second)) != digest) return std::nullopt;
+  if (known == packed_.end()) return std::nullopt;
+  open_pack();
+  if (base::sha256(read(known->second)) != digest) return std::nullopt;
   return known->second;
 }
 
@@ -85,7 +83,7 @@ bool KeptSource::is_full() const {
 }
 
 std::string KeptSource::read(const sync::Content::Part& part) const {
-  return packed(part).read(SIZE_MAX);
+  return sync::read_part(pack_.get(), part, pack_file().string());
 }
 
 // Never a hard link: a build may write into the source's files, and git takes a file whose link count changed
@@ -105,13 +103,16 @@ void KeptSource::keep_shared(const base::Digest& digest, int fd) const {
 // The pack first: the index tells of nothing that is not there.
 void KeptSource::flush() {
   if (waiting_index_.empty()) return;
-  base::make_folders(contents_, 0700);
-  append(contents_ / "pack", std::exchange(waiting_, {}));
+  open_pack();
+  base::write_all(pack_.get(), std::exchange(waiting_, {}));
   append_entries(contents_ / "index", std::exchange(waiting_index_, {}));
 }
 
-sync::Content KeptSource::packed(const sync::Content::Part& part) const {
-  return {(contents_ / "pack").string(), nullptr, part};
+void KeptSource::open_pack() {
+  if (pack_) return;
+  base::make_folders(contents_, 0700);
+  pack_.reset(::open(pack_file().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!pack_) base::throw_errno(pack_file().string());
 }
 
 std::map<std::string, std::uintmax_t> KeptSource::large_files() const {
@@ -136,7 +137,7 @@ sync::Composed KeptSource::load(const std::string& tree, const std::string& sour
       const auto small = packed_.find(entry.digest);
       const auto alone = large.find(base::to_hex(entry.digest));
       if (small != packed_.end())
-        contents[path] = packed(small->second);
+        contents[path] = {pack_file().string(), nullptr, small->second};
       else if (alone != large.end() && alone->second == entry.size)  // else it was cut short
         contents[path] = {(contents_ / alone->first).string(), nullptr};
     }

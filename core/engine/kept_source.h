@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "core/base/digest.h"
+#include "core/base/fd.h"
 #include "core/sync/compose.h"
 
 namespace porter::engine {
@@ -44,14 +45,16 @@ class KeptSource {
   sync::Composed load(const std::string& tree, const std::string& source) const;
 
  private:
-  sync::Content packed(const sync::Content::Part& part) const;
+  std::filesystem::path pack_file() const { return contents_ / "pack"; }
+  void open_pack();
   std::map<std::string, std::uintmax_t> large_files() const;
 
   std::filesystem::path trees_;
   std::filesystem::path contents_;
   std::map<base::Digest, sync::Content::Part> packed_;  // by an earlier attempt
-  std::uint64_t pack_size_ = 0;                         // with what waits
-  std::string waiting_;                                 // for the pack
+  base::UniqueFd pack_;          // since it is needed: written at its end, read anywhere
+  std::uint64_t pack_size_ = 0;  // with what waits
+  std::string waiting_;          // for the pack
   std::string waiting_index_;
 };
 

@@ -89,26 +89,26 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
   return entry;
 }
 
-std::string read_part(const std::string& file, const Content::Part& part) {
-  const base::UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) base::throw_errno(file);
+}  // namespace
+
+std::string read_part(int fd, const Content::Part& part, const std::string& subject) {
   std::string bytes(static_cast<std::size_t>(part.size), '\0');
   ssize_t got = 0;
   do
-    got = ::pread(fd.get(), bytes.data(), bytes.size(), static_cast<off_t>(part.offset));
+    got = ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(part.offset));
   while (got < 0 && errno == EINTR);
-  if (got < 0) base::throw_errno(file);
+  if (got < 0) base::throw_errno(subject);
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
 }
-
-}  // namespace
 
 std::string Content::read(std::size_t limit) const {
   if (bytes) return *bytes;
   if (!part) return base::read_file(path, limit);
   if (part->size > limit) throw Error(Code::refused, path + ": holds more than may be read");
-  return read_part(path, *part);
+  const base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) base::throw_errno(path);
+  return read_part(fd.get(), *part, path);
 }
 
 Content Composed::content_of(EntryRef ref) const {

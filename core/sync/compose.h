@@ -32,6 +32,9 @@ struct Content {
   std::string read(std::size_t limit) const;
 };
 
+// A part of the open file `subject`; short when that ends before. Any thread. Throws Error(io).
+std::string read_part(int fd, const Content::Part& part, const std::string& subject);
+
 // Lowest first: a higher layer replaces files of the lower ones; twice the same path within one is a
 // conflict.
 enum class Layer : std::uint8_t { source, packages, config_files, templates, handlers, shared };
