@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/inplace.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -165,7 +166,8 @@ void Stage::make_links() {
       const std::string path = sync::join_path(parts.wanted.folders[i].path, entry.name);
       // In place what is live is looked at, else what the spare had.
       const Beneath& there = parts.inplace() ? parts.site->root : parts.tree;
-      if (there.link_target(path) == entry.target) continue;
+      const bool reachable = !parts.inplace() || look_if_reachable(*parts.site, path);
+      if (reachable && there.link_target(path) == entry.target) continue;
       parts.tree.make_link(parts.slot(path), entry.target);
       parts.changes.add_folder(i);
       reach("stage: link made");

@@ -29,6 +29,7 @@ const Wants kNew = {{"app", folder(0700)},
                     {"other", folder()},
                     {"other/file", file("now in a folder\n")},
                     {"points", folder()},
+                    {"points/back", link("../app")},
                     {"points/deep", folder()},
                     {"points/deep/file", file("not in app\n")}};
 
