@@ -83,7 +83,7 @@ class Place(porter.Case):
     def __init__(self, layout=RELEASES, first=False, rollback=False, far=False, hook=None, target=None, extra=""):
         super().__init__()
         self.rollback, self.command = rollback, ["deploy"]
-        self.layout, self.first, self.far, self.kept = layout, first, far, False
+        self.layout, self.first, self.far = layout, first, far
         self.setUp()
         if target:
             self.target = pathlib.Path(target)
@@ -236,15 +236,6 @@ exec sh -c "$SSH_ORIGINAL_COMMAND"
             require(self.kept_file().read_text() == "an upload\n", "what is shared was lost")
         runs = release_check.names(self.home / ".local/state/porter/runs") - {"lock"}
         require(not runs, "journals of dead runs are left: %s", sorted(runs))
-
-    def close(self, keep=False):
-        """With `keep` the folder stays for whoever looks into a failure."""
-        self.kept = keep
-        self.doCleanups()
-
-    def _remove(self):
-        if not self.kept:
-            super()._remove()
 
 
 class Attack:

@@ -357,6 +357,7 @@ class Case(unittest.TestCase):
     """One test: its own HOME and folders, and no process left behind."""
 
     maxDiff = 4000
+    kept = False
 
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="porter-test-")).resolve()
@@ -375,7 +376,15 @@ class Case(unittest.TestCase):
             if name in os.environ:
                 self.env[name] = os.environ[name]
 
+    def close(self, keep=False):
+        """For programs that use it without a test runner. With `keep` the folder stays for whoever looks into a
+        failure."""
+        self.kept = keep
+        self.doCleanups()
+
     def _remove(self):
+        if self.kept:
+            return
         subprocess.run(["chmod", "-R", "u+rwX", "--", str(self.folder)], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -267,8 +267,8 @@ def remove(tree, entry):
         shutil.rmtree(tree.at(entry.path))
 
 
-def remove_one(tree):
-    entry = tree.pick(anything)
+def remove_one(tree, wanted=None):
+    entry = tree.pick(wanted or anything)
     if entry:
         remove(tree, entry)
         return "removed", entry.path
@@ -276,11 +276,7 @@ def remove_one(tree):
 
 
 def remove_folder(tree):
-    entry = tree.pick(is_folder)
-    if entry:
-        remove(tree, entry)
-        return "removed", entry.path
-    return None
+    return remove_one(tree, is_folder)
 
 
 def add(tree):

@@ -30,7 +30,7 @@ class Series(porter.Case):
     def __init__(self, number, far, features=()):
         super().__init__()
         self.rng = random.Random(number)
-        self.features, self.kept = features, False
+        self.features = features
         self.layout = LAYOUTS[number % 2]
         self.placed = self.layout == "inplace"
         self.setUp()
@@ -73,15 +73,6 @@ class Series(porter.Case):
         server = self.sshd()
         self.ssh_config("there", server)
         return server
-
-    def close(self, keep=False):
-        """With `keep` the folder stays for whoever looks into a failure."""
-        self.kept = keep
-        self.doCleanups()
-
-    def _remove(self):
-        if not self.kept:
-            super()._remove()
 
     # --- the target ---
 
