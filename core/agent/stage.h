@@ -71,7 +71,7 @@ class Stage {
   // Absolute: the release's final folder, or the site's for inplace.
   const std::string& path() const;
 
-  // The complete tree this release shall be. Throws Error(protocol) when it is not canonical, Error(refused)
+  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical, Error(refused)
   // when it would write into .porter.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;

@@ -16,8 +16,8 @@
 namespace porter::protocol {
 
 // The version: a peer with another major is refused, a higher minor only adds messages and features.
-constexpr std::uint16_t kMajor = 3;
-constexpr std::uint16_t kMinor = 1;
+constexpr std::uint16_t kMajor = 4;
+constexpr std::uint16_t kMinor = 0;
 
 // Pieces of streams (trees, content, signatures, deltas) are at most this long.
 constexpr std::size_t kMaxPiece = 512U << 10U;
