@@ -165,9 +165,22 @@ class Cloner {
 
 }  // namespace
 
+namespace {
+
+template <class Wanted>
+bool has_mode_and_time(const sync::Tree& tree, const Wanted& wanted, const struct stat& info) {
+  const bool timed = tree.identity == sync::Identity::with_mtime;
+  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns);
+}
+
+}  // namespace
+
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info) {
-  const bool timed = wanted.identity == sync::Identity::with_mtime;
-  return (info.st_mode & 07777U) == entry.mode && (!timed || mtime_ns(info) == entry.mtime_ns);
+  return has_mode_and_time(wanted, entry, info);
+}
+
+bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info) {
+  return has_mode_and_time(wanted, folder, info);
 }
 
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,

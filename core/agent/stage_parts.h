@@ -71,6 +71,9 @@ struct StageParts {
   // What the tree held when it was taken as a spare; until fit_spare().
   std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
+  // Folders of a spare that had mode and time as wanted when they were looked at; a byte each, since several
+  // threads write.
+  std::vector<char> settled;
   Changes changes;
   std::int64_t finished_ns = 0;
   bool seeded = false;
@@ -88,8 +91,9 @@ using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 
-// Whether mode and, where it counts, time are as wanted.
+// Whether mode and, where it counts, time of a file (or folder) are as wanted.
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info);
+bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info);
 // Whether `path` is the wanted link, with its time where that counts.
 bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
              const sync::Entry& entry);

@@ -46,6 +46,7 @@ class StageSender {
   void send_in_memory(FileNumber number);
   void flush_batch();
   std::string read_small(FileNumber number);
+  void take_arrived();
   void take_signatures();
   void take_signature(const protocol::Frame& frame);
   void send_delta(FileNumber number, const sync::Signature& signature);

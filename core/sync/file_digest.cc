@@ -21,7 +21,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kBufferBytes = 256U << 10U;
 constexpr int kReadings = 3;
 
 bool same_status(const struct stat& a, const struct stat& b) {
@@ -36,17 +35,35 @@ struct stat status_of(int fd, const FileAt& file) {
   return status;
 }
 
-// Up to `size` bytes: what comes behind shows in the status. False when it ended before.
-bool hash_bytes(int fd, std::uint64_t size, base::Sha256& hash, const base::CancelToken& cancel) {
-  thread_local std::vector<std::byte> buffer(kBufferBytes);
-  while (size > 0) {
+// The next bytes up to `size`, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
+// ended before. They are good until the same thread reads again.
+std::span<const std::byte> read_next(int fd, std::uint64_t size, const base::CancelToken& cancel) {
+  thread_local std::vector<std::byte> buffer(kReadAtOnce);
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadAtOnce));
+  std::size_t filled = 0;
+  while (filled < wanted) {
     cancel.check();
-    const std::size_t got = base::read_some(fd, buffer);
-    if (got == 0 || got > size) return false;
-    size -= got;
-    hash.update(std::span(buffer).first(got));
+    const std::size_t got = base::read_some(fd, std::span(buffer).first(wanted).subspan(filled));
+    if (got == 0) break;
+    filled += got;
   }
-  return true;
+  return std::span(buffer).first(filled);
+}
+
+// Nothing when the file ends before.
+std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const base::CancelToken& cancel,
+                                        const TakeContent& take) {
+  base::Sha256 hash;
+  std::span<const std::byte> bytes;
+  for (std::uint64_t left = size; left > 0; left -= bytes.size()) {
+    bytes = read_next(fd, left, cancel);
+    if (bytes.empty()) return std::nullopt;
+    hash.update(bytes);
+  }
+  const base::Digest digest = hash.finish();
+  if (take && bytes.size() == size)
+    take(digest, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return digest;
 }
 
 Error not_a_file_any_more(const std::string& path) {
@@ -65,21 +82,21 @@ base::UniqueFd open_file(const FileAt& file) {
 
 // Nothing when the file changed meanwhile or just before.
 std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat* seen,
-                                   const base::CancelToken& cancel) {
+                                   const base::CancelToken& cancel, const TakeContent& take) {
   FileFacts facts;
   facts.read_from_ns = wall_clock_ns();
   facts.status = seen != nullptr ? *seen : status_of(fd, file);
   if (!S_ISREG(facts.status.st_mode)) throw not_a_file_any_more(file.path());
   if (changed_just_now(base::nanoseconds(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
-  base::Sha256 hash;
+  std::optional<base::Digest> digest;
   try {
-    if (!hash_bytes(fd, static_cast<std::uint64_t>(facts.status.st_size), hash, cancel)) return std::nullopt;
+    digest = read_digest(fd, static_cast<std::uint64_t>(facts.status.st_size), cancel, take);
   } catch (Error& error) {
     error.add_trail("reading " + base::printable(file.path()));
     throw;
   }
-  if (!same_status(facts.status, status_of(fd, file))) return std::nullopt;
-  facts.digest = hash.finish();
+  if (!digest || !same_status(facts.status, status_of(fd, file))) return std::nullopt;
+  facts.digest = *digest;
   return facts;
 }
 
@@ -106,11 +123,12 @@ void await_tick(std::int64_t moment_ns) {
 }
 
 std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen,
-                                     const base::CancelToken& cancel) {
+                                     const base::CancelToken& cancel, const TakeContent& take) {
   for (int reading = 0; reading < kReadings; ++reading) {
     const base::UniqueFd fd = open_file(file);
     if (!fd) return std::nullopt;
-    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel)) return facts;
+    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take))
+      return facts;
     std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
   }
   throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",
