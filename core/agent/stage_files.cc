@@ -152,7 +152,7 @@ class Cloner {
       return false;
     }
     settle_file(parts_, to.get(), ref);
-    parts_.changes.add({ref});
+    parts_.made({ref});
     reach("stage: file cloned");
     return true;
   }
@@ -254,7 +254,7 @@ std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
     made.push_back(file.file);
     reach("stage: file finished");
   }
-  parts_->changes.add(made);
+  parts_->made(made);
   return wrong;
 }
 
@@ -328,7 +328,7 @@ void FileWriter::finish() {
                                             base::to_hex(digest), base::to_hex(entry.digest)));
   settle_file(*state_->parts, state_->fd.get(), state_->ref);
   state_->fd.reset();
-  state_->parts->changes.add({state_->ref});
+  state_->parts->made({state_->ref});
   reach("stage: file finished");
 }
 

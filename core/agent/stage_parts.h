@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/agent/site_folders.h"
+#include "core/agent/write_back.h"
 #include "core/sync/file_digest.h"
 
 namespace porter::agent {
@@ -75,9 +76,15 @@ struct StageParts {
   // threads write.
   std::vector<char> settled;
   Changes changes;
+  std::unique_ptr<WriteBack> write_back;  // of a durable site, until the seal
   std::int64_t finished_ns = 0;
   bool seeded = false;
 
+  // Files that are complete. Any thread.
+  void made(const std::vector<sync::EntryRef>& files) {
+    changes.add(files);
+    if (write_back) write_back->wrote(files.size());
+  }
   bool inplace() const { return site->layout == Layout::inplace; }
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;

@@ -162,6 +162,7 @@ void make_durable(const StageParts& parts, const std::optional<std::vector<std::
 sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   StageParts& parts = *parts_;
   const SiteFolders& site = *parts.site;
+  parts.write_back.reset();
   // Handlers of an inplace release work on the live tree after activation: what was staged is what is wanted.
   const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
   sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);

@@ -1,5 +1,6 @@
 #include "core/sync/content_spool.h"
 
+#include <map>
 #include <thread>
 #include <vector>
 
