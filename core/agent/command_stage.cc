@@ -341,6 +341,7 @@ std::vector<FileNumber> StageCommand::missing() {
 
 protocol::StageReport StageCommand::finish() {
   Stage& stage = *at_.stage;
+  stage.make_hard_links();
   stage.make_links();
   stage.finish();
   at_.site.prepare_shared(begin_.request.shared);

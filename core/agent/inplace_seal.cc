@@ -12,6 +12,11 @@ namespace {
 using sync::Entry;
 using sync::Kind;
 
+bool is_name_of(const Beneath& root, const std::string& first, ino_t inode) {
+  const std::optional<struct stat> info = root.look(first);
+  return info && S_ISREG(info->st_mode) && info->st_ino == inode;
+}
+
 // The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
 std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed) {
   const std::optional<struct stat> info = root.look(path);
@@ -30,6 +35,7 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
     return link;
   }
   if (!S_ISREG(info->st_mode)) return std::nullopt;
+  if (sealed.kind == Kind::hard_link && is_name_of(root, sealed.target, info->st_ino)) return sealed;
   if (sealed.kind == Kind::file && sealed.stamp == stamp_of(*info)) return entry;
   entry.kind = Kind::file;
   entry.target.clear();

@@ -131,6 +131,7 @@ Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout 
   std::size_t number = 0;
   for (const sync::Folder& folder : wanted.folders) {
     for (const sync::Entry& entry : folder.entries) {
+      if (entry.kind == sync::Kind::hard_link) continue;
       const bool file = entry.kind == sync::Kind::file;
       const Coming coming = file ? files.at(number++) : Coming::sent;
       if (coming == Coming::there) continue;

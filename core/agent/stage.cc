@@ -44,6 +44,42 @@ void begin_anew(StageParts& parts) {
   }
 }
 
+// Where the file itself is: in the stage, or, in place, live when it stays.
+struct FirstName {
+  const Beneath& root;
+  std::string path;
+};
+
+FirstName first_name_of(const StageParts& parts, sync::EntryRef first) {
+  const std::string path = parts.slot(parts.wanted.path_of(first));
+  if (parts.inplace() && !parts.tree.exists(path)) return {parts.site->root, parts.wanted.path_of(first)};
+  return {parts.tree, path};
+}
+
+// Whether it is there already: by a spare, or live.
+bool has_further_name(const StageParts& parts, const std::string& path, std::uint64_t inode) {
+  const std::optional<struct stat> now =
+      parts.inplace() ? look_if_reachable(*parts.site, path) : parts.tree.look(path);
+  return now && S_ISREG(now->st_mode) && now->st_ino == inode;
+}
+
+void make_further_name(StageParts& parts, sync::EntryRef name) {
+  const std::string path = parts.wanted.path_of(name);
+  const sync::EntryRef file = parts.wanted.find_ref(parts.wanted.at(name).target).value();
+  if (has_further_name(parts, path, parts.wanted.at(file).stamp.inode)) return;
+  const FirstName first = first_name_of(parts, file);
+  const std::string slot = parts.slot(path);
+  parts.tree.remove_file(slot);
+  if (&first.root == &parts.tree)
+    parts.tree.keep_copy(first.path, slot);
+  else
+    parts.site->root.keep_copy(first.path, ".porter/staging/" + parts.id + "/" + slot);
+  // To get a name changes the file's ctime.
+  parts.wanted.at(file).stamp = stamp_of(*first.root.look(first.path));
+  parts.changes.add_folder(name.folder);
+  reach("stage: further name made");
+}
+
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
 // something was made, and else stay.
 void settle_folder(StageParts& parts, std::uint32_t index) {
@@ -131,6 +167,8 @@ void Stage::set_wanted(sync::Tree wanted) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
   }
+  parts_->wanted_names = sync::HardLinks(wanted);
+  if (parts_->base) parts_->base_names = sync::HardLinks(parts_->base->tree);
   parts_->changes.expect(wanted.folders.size());
   parts_->settled.assign(wanted.folders.size(), 0);
   parts_->wanted = std::move(wanted);
@@ -156,6 +194,16 @@ void Stage::make_folders() {
     parts_->tree.make_folder(parts_->wanted.folders[i].path, 0700);
     parts_->changes.add_folder(i);
     reach("stage: folder made");
+  }
+}
+
+void Stage::make_hard_links() {
+  if (parts_->wanted_names.empty()) return;
+  for (std::uint32_t i = 0; i < parts_->wanted.folders.size(); ++i) {
+    for (std::uint32_t entry = 0; entry < parts_->wanted.folders[i].entries.size(); ++entry) {
+      if (parts_->wanted.folders[i].entries[entry].kind == sync::Kind::hard_link)
+        make_further_name(*parts_, {i, entry});
+    }
   }
 }
 
@@ -219,7 +267,8 @@ std::uint64_t Stage::deletions() const {
     const sync::Folder* now = parts_->wanted.find_folder(before.path);
     if (now != nullptr && now->digest == before.digest) continue;
     for (const sync::Entry& entry : before.entries)
-      count += entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
+      count +=
+          entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
   }
   return count;
 }

@@ -3,9 +3,9 @@
 // exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
 //
 // Order of use: set_wanted → make_folders → clone_same → put_files / begin_file for what is missing →
-// make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file, open_basis and a
-// FileWriter's calls may run in several threads at once for different files; the rest is for one thread.
-// Errors carry the path. The Site must outlive its Stage.
+// make_hard_links → make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file,
+// open_basis and a FileWriter's calls may run in several threads at once for different files; the rest is for
+// one thread. Errors carry the path. The Site must outlive its Stage.
 
 #include <cstdint>
 #include <memory>
@@ -71,8 +71,8 @@ class Stage {
   // Absolute: the release's final folder, or the site's for inplace.
   const std::string& path() const;
 
-  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical, Error(refused)
-  // when it would write into .porter.
+  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical,
+  // Error(refused) when it would write into .porter.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
@@ -100,6 +100,9 @@ class Stage {
   // The live file of this path, for signatures and as the basis of a delta; nothing when there is none.
   std::optional<base::UniqueFd> open_basis(const std::string& path) const;
 
+  // Further names of files, when all files are there.
+  void make_hard_links();
+  // Symbolic ones.
   void make_links();
   // Modes and times of folders, children first. Throws Error(protocol) when a wanted file was never written.
   void finish();

@@ -96,8 +96,10 @@ class Cloner {
     const struct stat before = stat_of(old.get(), subject);
     sync::Entry& entry = parts_.wanted.at(ref);
     if (!S_ISREG(before.st_mode) || !holds(old.get(), before, known, entry)) return false;
-    if (parts_.inplace() && same_path && keeps(before, entry)) return true;
-    return second_name(old.get(), before, ref) || copy(old.get(), before, ref);
+    // Two files that were one, or the other way round, become files of their own.
+    const bool stays = same_path && parts_.same_names(parts_.wanted.path_of(ref));
+    if (parts_.inplace() && stays && keeps(before, entry)) return true;
+    return (stays && second_name(old.get(), before, ref)) || copy(old.get(), before, ref);
   }
 
   // Unreadable, or not what it was: then it is sent.

@@ -14,6 +14,7 @@
 #include "core/agent/site_folders.h"
 #include "core/agent/write_back.h"
 #include "core/sync/file_digest.h"
+#include "core/sync/hard_links.h"
 
 namespace porter::agent {
 
@@ -68,7 +69,9 @@ struct StageParts {
   std::optional<Beneath> live;  // what files are cloned from
   std::shared_ptr<const sync::Seal> base;
   LiveIndex live_index;  // of base
-  sync::Tree wanted;     // an entry's stamp says that its file is done (a file system has no inode 0)
+  sync::HardLinks base_names;
+  sync::HardLinks wanted_names;
+  sync::Tree wanted;  // an entry's stamp says that its file is done (a file system has no inode 0)
   // What the tree held when it was taken as a spare; until fit_spare().
   std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
@@ -84,6 +87,10 @@ struct StageParts {
   void made(const std::vector<sync::EntryRef>& files) {
     changes.add(files);
     if (write_back) write_back->wrote(files.size());
+  }
+  // Whether `file` has the names that it had in the live release.
+  bool same_names(const std::string& file) const {
+    return sync::HardLinks::same_names(base_names, wanted_names, file);
   }
   bool inplace() const { return site->layout == Layout::inplace; }
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.

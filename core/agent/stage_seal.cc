@@ -91,8 +91,8 @@ void confirm_all(StageParts& parts, const Young& young) {
     confirm(parts, held, ref);
 }
 
-// The stage as it was finished. A few young files get no stamp, so that every later look reads them: that takes
-// less than to wait for the clock here.
+// The stage as it was finished. A few young files get no stamp, so that every later look reads them: that
+// takes less than to wait for the clock here.
 sync::Tree confirmed(StageParts& parts) {
   const Young young = young_files(parts);
   if (young.files.size() > kFewFiles || young.bytes > kFewBytes) {

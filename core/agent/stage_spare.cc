@@ -24,7 +24,7 @@ constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 class Fitter {
  public:
-  Fitter(StageParts& parts, const sync::Tree& spare) : parts_(parts), spare_(spare) {}
+  Fitter(StageParts& parts, const sync::Tree& spare) : parts_(parts), spare_(spare), names_(spare) {}
 
   bool run() {
     std::vector<std::uint32_t> old;
@@ -81,7 +81,8 @@ class Fitter {
       changed |= !stays(*here, found, index, was);
     if (changed) parts_.changes.add_folder(index);
     struct stat info {};
-    parts_.settled[index] = ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
+    parts_.settled[index] =
+        ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
   }
 
   static const Beneath* try_open(HeldFolder& held, const std::string& path) {
@@ -104,6 +105,8 @@ class Fitter {
       if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&
           keep_file(here, {index, entry}, known))
         return true;
+      // Whether it is a name of the right file shows when that is known.
+      if (wanted->kind == sync::Kind::hard_link && found.kind == EntryKind::file) return true;
       if (wanted->kind == sync::Kind::folder) sound_ = false;  // its seal said it is one
     }
     if (found.kind == EntryKind::folder)
@@ -117,8 +120,7 @@ class Fitter {
     sync::Entry& entry = parts_.wanted.at(ref);
     struct stat info {};
     if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
-    // A second name of a file in a release that stays: its mode and time are that one's, too.
-    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) return false;
+    if (!S_ISREG(info.st_mode) || !is_our_own(ref, info)) return false;
     if (!holds(here, entry, info, known)) return false;
     if (is_settled(parts_.wanted, entry, info)) {
       entry.stamp = stamp_of(info);
@@ -130,6 +132,15 @@ class Fitter {
     settle_file(parts_, fd.get(), ref);
     parts_.changes.add({ref});
     return true;
+  }
+
+  // A second name of a file in a release that stays: its mode and time are that one's, too. With all its
+  // names in the spare, and all of them wanted, it is the spare's alone.
+  bool is_our_own(sync::EntryRef ref, const struct stat& info) const {
+    if (info.st_nlink == 1) return true;
+    const std::string path = parts_.wanted.path_of(ref);
+    return names_.count(path) == info.st_nlink &&
+           sync::HardLinks::same_names(names_, parts_.wanted_names, path);
   }
 
   static bool holds(const Beneath& here, const sync::Entry& entry, const struct stat& info,
@@ -145,6 +156,7 @@ class Fitter {
 
   StageParts& parts_;
   const sync::Tree& spare_;
+  const sync::HardLinks names_;  // of the spare
   std::atomic<bool> sound_{true};
 };
 

@@ -34,7 +34,8 @@ class KeptSource {
   std::string keep_tree(const sync::Tree& tree) const;
   // Where these bytes are from an earlier attempt of the run, whole and unspoilt.
   std::optional<sync::Content::Part> find(const base::Digest& digest);
-  // What walks of this run have read is the beginning of the pack, unless there is one from an earlier attempt.
+  // What walks of this run have read is the beginning of the pack, unless there is one from an earlier
+  // attempt.
   void adopt(sync::ContentSpool& spool);
   // Bytes at the end of the pack, and what it holds already. Either can be read when flush() returns.
   sync::Content::Part add(const base::Digest& digest, std::string_view bytes);

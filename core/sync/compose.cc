@@ -14,6 +14,7 @@
 #include "core/base/fd.h"
 #include "core/base/files.h"
 #include "core/base/text.h"
+#include "core/sync/hard_links.h"
 
 namespace porter::sync {
 namespace {
@@ -48,6 +49,8 @@ const char* kind_name(Kind kind) {
       return "a folder";
     case Kind::file:
       return "a file";
+    case Kind::hard_link:
+      return "a hard link";
     case Kind::link:
       break;
   }
@@ -200,6 +203,7 @@ void Composer::place(std::string_view path, Entry entry, Layer layer, const std:
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
   }
+  if (!folders) give_up_first_name(tree_, path);
   std::vector<Entry>& row = folder_at(parent_path(path)).entries;
   row[static_cast<std::size_t>(found - row.data())] = std::move(entry);
   origins_.insert_or_assign(std::string(path), from);
@@ -252,6 +256,17 @@ bool Composer::add_link(std::string_view path, std::string_view target, Layer la
   return gives_way;
 }
 
+// In the tree's order: what inherits a file may be taken away itself.
+void Composer::give_up_names_at(std::string_view path) {
+  if (HardLinks(tree_).empty()) return;
+  for (const Folder& folder : tree_.folders) {
+    for (const Entry& entry : folder.entries) {
+      const std::string file = join_path(folder.path, entry.name);
+      if (entry.kind == Kind::file && is_at_or_below(file, path)) give_up_first_name(tree_, file);
+    }
+  }
+}
+
 // With all below it.
 void Composer::take_away(std::string_view path) {
   for (auto at = origins_.lower_bound(path); at != origins_.end() && is_at_or_below(at->first, path);
@@ -260,6 +275,7 @@ void Composer::take_away(std::string_view path) {
       throw conflict(at->first, "one shared path inside another", at->second.text,
                      fmt::format("\"{}\"", path));
   }
+  give_up_names_at(path);
   std::erase_if(overlaid_, [&](const auto& one) { return is_at_or_below(one.first, path); });
   std::erase_if(tree_.folders, [&](const Folder& folder) { return is_at_or_below(folder.path, path); });
   std::erase_if(folder_at(parent_path(path)).entries,
@@ -275,7 +291,7 @@ Composed Composer::finish() {
     for (Folder& folder : composed.tree.folders) {
       folder.mtime_ns = *fixed_mtime_ns_;
       for (Entry& entry : folder.entries)
-        entry.mtime_ns = *fixed_mtime_ns_;
+        if (entry.kind != Kind::hard_link) entry.mtime_ns = *fixed_mtime_ns_;
     }
   }
   composed.tree.seal_digests();

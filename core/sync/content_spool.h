@@ -26,8 +26,8 @@ class ContentSpool {
   explicit ContentSpool(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   void add(const base::Digest& digest, std::string_view bytes);
-  // All of it becomes the file `name`, to which nothing is added by the spool any more. Gives its size; 0 when
-  // there is nothing, or the name is on another file system: it holds nothing then.
+  // All of it becomes the file `name`, to which nothing is added by the spool any more. Gives its size; 0
+  // when there is nothing, or the name is on another file system: it holds nothing then.
   std::uint64_t move_to(const std::filesystem::path& name);
   // Where in that file the bytes are.
   std::optional<Content::Part> find(const base::Digest& digest) const;

@@ -35,8 +35,8 @@ struct stat status_of(int fd, const FileAt& file) {
   return status;
 }
 
-// The next bytes up to `size`, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
-// ended before. They are good until the same thread reads again.
+// The next bytes up to `size`, at most kReadAtOnce; what comes behind shows in the status. Fewer when the
+// file ended before. They are good until the same thread reads again.
 std::span<const std::byte> read_next(int fd, std::uint64_t size, const base::CancelToken& cancel) {
   thread_local std::vector<std::byte> buffer(kReadAtOnce);
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadAtOnce));
@@ -61,8 +61,7 @@ std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const base::
     hash.update(bytes);
   }
   const base::Digest digest = hash.finish();
-  if (take && bytes.size() == size)
-    take(digest, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (take && bytes.size() == size) take(digest, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   return digest;
 }
 
@@ -127,8 +126,7 @@ std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen
   for (int reading = 0; reading < kReadings; ++reading) {
     const base::UniqueFd fd = open_file(file);
     if (!fd) return std::nullopt;
-    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take))
-      return facts;
+    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take)) return facts;
     std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
   }
   throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",

@@ -56,8 +56,8 @@ SealHeader decode_header(std::string_view bytes) {
   return header;
 }
 
-// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer" can
-// be told apart.
+// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer"
+// can be told apart.
 ByteReader checked(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
   if (bytes.size() < kMagic.size() + 1 + kDigestBytes) throw Error(Code::io, "it is cut short");

@@ -36,7 +36,8 @@ TEST_CASE("a seal gives back its header and its tree with stamps") {
     CHECK(seal.header == sample_header(tree));
     CHECK(seal.tree == tree);
     CHECK(decode_seal_header(bytes, "manifest") == seal.header);
-    CHECK(decode_seal_beginning(std::string_view(bytes).substr(0, kSealBeginning), "manifest") == seal.header);
+    CHECK(decode_seal_beginning(std::string_view(bytes).substr(0, kSealBeginning), "manifest") ==
+          seal.header);
   }
 }
 
@@ -71,8 +72,9 @@ TEST_CASE("a seal of the format before is read") {
   const std::string header(reader.text(1000));
   base::ByteWriter writer;
   writer.raw("porter.seal\n").u8(1).text(header);
-  writer.raw(*base::from_hex("010200ed030002010362696eed0300030372756e0762696e2f72756e01020372756ea403000a"
-                             "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf"));
+  writer.raw(
+      *base::from_hex("010200ed030002010362696eed0300030372756e0762696e2f72756e01020372756ea403000a"
+                      "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf"));
   writer.digest(base::sha256(writer.data()));
   const Seal seal = decode_seal(writer.data(), "s");
   CHECK(seal.header == sample_header(tree));
