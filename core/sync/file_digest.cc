@@ -9,8 +9,8 @@
 #include <ctime>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
@@ -21,7 +21,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::size_t kBufferBytes = 256U << 10U;
 constexpr int kReadings = 3;
 
 bool same_status(const struct stat& a, const struct stat& b) {
@@ -34,19 +33,6 @@ struct stat status_of(int fd, const FileAt& file) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) base::throw_errno(file.path());
   return status;
-}
-
-// Up to `size` bytes: what comes behind shows in the status. False when it ended before.
-bool hash_bytes(int fd, std::uint64_t size, base::Sha256& hash, const base::CancelToken& cancel) {
-  thread_local std::vector<std::byte> buffer(kBufferBytes);
-  while (size > 0) {
-    cancel.check();
-    const std::size_t got = base::read_some(fd, buffer);
-    if (got == 0 || got > size) return false;
-    size -= got;
-    hash.update(std::span(buffer).first(got));
-  }
-  return true;
 }
 
 Error not_a_file_any_more(const std::string& path) {
@@ -63,6 +49,17 @@ base::UniqueFd open_file(const FileAt& file) {
   base::throw_errno(file.path());
 }
 
+// What comes behind `size` bytes shows in the status.
+std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const FileAt& file,
+                                        const base::CancelToken& cancel) {
+  try {
+    return base::content_digest(fd, size, &cancel);
+  } catch (Error& error) {
+    error.add_trail("reading " + base::printable(file.path()));
+    throw;
+  }
+}
+
 // Nothing when the file changed meanwhile or just before.
 std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat* seen,
                                    const base::CancelToken& cancel) {
@@ -71,15 +68,10 @@ std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat
   facts.status = seen != nullptr ? *seen : status_of(fd, file);
   if (!S_ISREG(facts.status.st_mode)) throw not_a_file_any_more(file.path());
   if (changed_just_now(base::nanoseconds(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
-  base::Sha256 hash;
-  try {
-    if (!hash_bytes(fd, static_cast<std::uint64_t>(facts.status.st_size), hash, cancel)) return std::nullopt;
-  } catch (Error& error) {
-    error.add_trail("reading " + base::printable(file.path()));
-    throw;
-  }
-  if (!same_status(facts.status, status_of(fd, file))) return std::nullopt;
-  facts.digest = hash.finish();
+  const auto size = static_cast<std::uint64_t>(facts.status.st_size);
+  const auto digest = read_digest(fd, size, file, cancel);
+  if (!digest || !same_status(facts.status, status_of(fd, file))) return std::nullopt;
+  facts.digest = *digest;
   return facts;
 }
 

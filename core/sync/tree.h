@@ -6,6 +6,7 @@
 // targets.
 
 #include <cstddef>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -60,7 +61,7 @@ struct Folder {
 struct EntryRef {
   std::uint32_t folder = 0;
   std::uint32_t entry = 0;
-  friend bool operator==(const EntryRef&, const EntryRef&) = default;
+  friend auto operator<=>(const EntryRef&, const EntryRef&) = default;
 };
 
 // Folders parents first, in the byte order of their paths' components (compare_paths); [0] is the root. Every

@@ -1,0 +1,176 @@
+// Large files that are made from an old version: a new file, or the spare's own one changed where it differs.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+#include "core/agent/failpoint.h"
+#include "core/agent/stage_parts.h"
+#include "core/base/clone.h"
+#include "core/base/content_digest.h"
+#include "core/base/error.h"
+
+namespace porter::agent {
+
+using base::Code;
+using base::Error;
+using base::UniqueFd;
+
+namespace {
+
+// In place all that is new is held back until the end, since librsync may want to read any old byte until then.
+constexpr std::uint64_t kMostHeldBack = 16U << 20U;
+constexpr std::uint64_t kCopyAtOnce = 16U << 20U;  // then the disk gets to work
+
+bool all_in_place(const std::vector<sync::Copy>& copies) {
+  return std::all_of(copies.begin(), copies.end(),
+                     [](const sync::Copy& copy) { return copy.from == copy.to; });
+}
+
+std::optional<Basis> basis_of(UniqueFd fd, bool own) {
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return Basis{std::move(fd), static_cast<std::uint64_t>(info.st_size), own};
+}
+
+}  // namespace
+
+std::optional<Basis> Stage::open_basis(sync::EntryRef file) const {
+  const std::string path = parts_->wanted.path_of(file);
+  if (parts_->bases.has(file)) {
+    constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    if (auto own = basis_of(UniqueFd(open_beneath(parts_->tree.descriptor(), path, kFlags)), true)) return own;
+  }
+  if (!parts_->live) return std::nullopt;
+  auto live = parts_->live->try_open_file(path);
+  return live ? basis_of(std::move(*live), false) : std::nullopt;
+}
+
+struct FileRebuild::State {
+  StageParts* parts = nullptr;
+  sync::EntryRef ref;
+  UniqueFd folder;
+  std::string name;
+  Basis basis;
+  std::vector<sync::Copy> copies;
+  sync::Rest rest;
+  bool in_place = false;
+  UniqueFd made;          // a new file; in place the basis itself is written to
+  std::string held_back;  // in place
+  std::once_flag copied;
+  std::size_t gap = 0;            // of rest.of_new, that is written to next
+  std::uint64_t into_gap = 0;     // bytes of it that are there
+
+  sync::Entry& entry() const { return parts->wanted.at(ref); }
+  std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
+  int file() const { return in_place ? basis.fd.get() : made.get(); }
+  void copy_all() const;
+  void put(std::string_view bytes);
+};
+
+FileRebuild Stage::rebuild(sync::EntryRef file, Basis basis, std::vector<sync::Copy> copies) {
+  const std::uint64_t size = parts_->wanted.at(file).size;
+  sync::check_copies(copies, basis.size, size);
+  auto state = std::make_unique<FileRebuild::State>();
+  HeldFolder held(parts_->tree);
+  const Slot slot = slot_of(*parts_, held, file);
+  state->parts = parts_.get();
+  state->ref = file;
+  state->folder.reset(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0));
+  state->name = slot.name;
+  state->rest = sync::what_is_left(copies, basis.size, size);
+  state->in_place = basis.own && basis.size == size && all_in_place(copies) &&
+                    sync::total_size(state->rest.of_new) <= kMostHeldBack;
+  state->basis = std::move(basis);
+  state->copies = std::move(copies);
+  state->entry().stamp = {};
+  if (!state->in_place) state->made = make_file(slot, 0600);
+  reach("stage: file begun");
+  return FileRebuild(std::move(state));
+}
+
+FileRebuild::FileRebuild(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FileRebuild::FileRebuild(FileRebuild&&) noexcept = default;
+FileRebuild& FileRebuild::operator=(FileRebuild&&) noexcept = default;
+
+FileRebuild::~FileRebuild() {
+  // A failure leaves it to whoever cleans the unsealed stage up.
+  if (state_ && state_->folder) ::unlinkat(state_->folder.get(), state_->name.c_str(), 0);
+}
+
+const sync::Rest& FileRebuild::rest() const {
+  return state_->rest;
+}
+
+int FileRebuild::basis() const {
+  return state_->basis.fd.get();
+}
+
+void FileRebuild::copy() {
+  std::call_once(state_->copied, [this] {
+    if (!state_->in_place)
+      base::while_doing("copying to " + state_->subject(), [this] { state_->copy_all(); });
+  });
+}
+
+void FileRebuild::State::copy_all() const {
+  for (const sync::Copy& copy : copies) {
+    for (std::uint64_t done = 0; done < copy.size;) {
+      const std::uint64_t size = std::min(copy.size - done, kCopyAtOnce);
+      if (!base::copy_range(basis.fd.get(), copy.from + done, made.get(), copy.to + done, size))
+        throw Error(Code::protocol, fmt::format("{}: its basis became shorter", subject()));
+      if (parts->site->durable())  // a hint; errors show at the sync
+        ::sync_file_range(made.get(), static_cast<off_t>(copy.to + done), static_cast<off_t>(size),
+                          SYNC_FILE_RANGE_WRITE);
+      done += size;
+    }
+  }
+}
+
+void FileRebuild::write(std::string_view bytes) {
+  if (!state_->in_place)
+    return base::while_doing("writing " + state_->subject(), [&] { state_->put(bytes); });
+  if (bytes.size() > kMostHeldBack - state_->held_back.size())
+    throw Error(Code::protocol, fmt::format("{}: more came than was left to send", state_->subject()));
+  state_->held_back += bytes;
+}
+
+void FileRebuild::State::put(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (gap == rest.of_new.size())
+      throw Error(Code::protocol, fmt::format("{}: more came than was left to send", subject()));
+    const sync::Range& range = rest.of_new[gap];
+    const std::string_view some = bytes.substr(0, range.size - into_gap);
+    base::write_at(file(), std::as_bytes(std::span(some.data(), some.size())), range.offset + into_gap);
+    reach("stage: file changed");
+    bytes.remove_prefix(some.size());
+    into_gap += some.size();
+    if (into_gap < range.size) continue;
+    ++gap;
+    into_gap = 0;
+  }
+}
+
+void FileRebuild::finish() {
+  State& state = *state_;
+  copy();
+  base::while_doing("writing " + state.subject(), [&] { state.put(std::exchange(state.held_back, {})); });
+  if (state.gap < state.rest.of_new.size())
+    throw Error(Code::protocol, fmt::format("{}: less came than was left to send", state.subject()));
+  sync::Entry& entry = state.entry();
+  // Settled first: by the time that all of it is read its stamp is old enough to prove something.
+  settle_file(*state.parts, state.file(), state.ref);
+  if (base::content_digest(state.file(), entry.size) != entry.digest) {
+    entry.stamp = {};
+    throw Error(Code::protocol, fmt::format("{}: the content is not the wanted one", state.subject()));
+  }
+  state.parts->changes.add({state.ref});
+  state.folder.reset();  // it stays
+  reach("stage: file finished");
+}
+
+}  // namespace porter::agent
