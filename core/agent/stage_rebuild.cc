@@ -12,6 +12,7 @@
 #include "core/agent/stage_parts.h"
 #include "core/base/clone.h"
 #include "core/base/content_digest.h"
+#include "core/base/crew.h"
 #include "core/base/error.h"
 
 namespace porter::agent {
@@ -24,7 +25,7 @@ namespace {
 
 // In place all that is new is held back until the end, since librsync may want to read any old byte until then.
 constexpr std::uint64_t kMostHeldBack = 16U << 20U;
-constexpr std::uint64_t kCopyAtOnce = 16U << 20U;  // then the disk gets to work
+constexpr std::uint64_t kLeavesToDisk = 16;  // then the disk gets to work
 
 bool all_in_place(const std::vector<sync::Copy>& copies) {
   return std::all_of(copies.begin(), copies.end(),
@@ -62,13 +63,16 @@ struct FileRebuild::State {
   UniqueFd made;          // a new file; in place the basis itself is written to
   std::string held_back;  // in place
   std::once_flag copied;
+  base::LeafDigests leaves{0};
   std::size_t gap = 0;            // of rest.of_new, that is written to next
   std::uint64_t into_gap = 0;     // bytes of it that are there
 
   sync::Entry& entry() const { return parts->wanted.at(ref); }
   std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
   int file() const { return in_place ? basis.fd.get() : made.get(); }
-  void copy_all() const;
+  void copy_all();
+  std::uint64_t copy_to(const sync::Range& range) const;
+  void start_to_disk(std::uint64_t leaf) const;
   void put(std::string_view bytes);
 };
 
@@ -88,6 +92,7 @@ FileRebuild Stage::rebuild(sync::EntryRef file, Basis basis, std::vector<sync::C
   state->basis = std::move(basis);
   state->copies = std::move(copies);
   state->entry().stamp = {};
+  state->leaves = base::LeafDigests(size);
   if (!state->in_place) state->made = make_file(slot, 0600);
   reach("stage: file begun");
   return FileRebuild(std::move(state));
@@ -117,18 +122,43 @@ void FileRebuild::copy() {
   });
 }
 
-void FileRebuild::State::copy_all() const {
-  for (const sync::Copy& copy : copies) {
-    for (std::uint64_t done = 0; done < copy.size;) {
-      const std::uint64_t size = std::min(copy.size - done, kCopyAtOnce);
-      if (!base::copy_range(basis.fd.get(), copy.from + done, made.get(), copy.to + done, size))
-        throw Error(Code::protocol, fmt::format("{}: its basis became shorter", subject()));
-      if (parts->site->durable())  // a hint; errors show at the sync
-        ::sync_file_range(made.get(), static_cast<off_t>(copy.to + done), static_cast<off_t>(size),
-                          SYNC_FILE_RANGE_WRITE);
-      done += size;
-    }
+// Leaf by leaf of the digest: while one core copies, another one reads what is complete, as long as it is at hand.
+void FileRebuild::State::copy_all() {
+  const std::uint64_t size = entry().size;
+  if (leaves.count() == 0) {
+    copy_to({0, size});
+    return;
   }
+  base::on_all_cores(leaves.count(), {}, [&](std::size_t leaf) {
+    const std::uint64_t offset = leaf * base::kLeafBytes;
+    const sync::Range range{offset, std::min(base::kLeafBytes, size - offset)};
+    if (copy_to(range) == range.size) leaves.read(made.get(), leaf);
+    if (parts->site->durable()) start_to_disk(leaf);
+  });
+}
+
+// What falls into a range of the new file. Gives how many bytes that is.
+std::uint64_t FileRebuild::State::copy_to(const sync::Range& range) const {
+  const std::uint64_t end = range.offset + range.size;
+  std::uint64_t copied_bytes = 0;
+  auto copy = std::upper_bound(
+      copies.begin(), copies.end(), range.offset,
+      [](std::uint64_t offset, const sync::Copy& each) { return offset < each.to + each.size; });
+  for (; copy != copies.end() && copy->to < end; ++copy) {
+    const std::uint64_t to = std::max(copy->to, range.offset);
+    const std::uint64_t bytes = std::min(copy->to + copy->size, end) - to;
+    if (!base::copy_range(basis.fd.get(), copy->from + (to - copy->to), made.get(), to, bytes))
+      throw Error(Code::protocol, fmt::format("{}: its basis became shorter", subject()));
+    copied_bytes += bytes;
+  }
+  return copied_bytes;
+}
+
+// A hint; errors show at the sync.
+void FileRebuild::State::start_to_disk(std::uint64_t leaf) const {
+  if (leaf % kLeavesToDisk != kLeavesToDisk - 1) return;
+  constexpr auto kBytes = static_cast<off_t>(kLeavesToDisk * base::kLeafBytes);
+  ::sync_file_range(made.get(), static_cast<off_t>(leaf / kLeavesToDisk) * kBytes, kBytes, SYNC_FILE_RANGE_WRITE);
 }
 
 void FileRebuild::write(std::string_view bytes) {
@@ -162,9 +192,8 @@ void FileRebuild::finish() {
   if (state.gap < state.rest.of_new.size())
     throw Error(Code::protocol, fmt::format("{}: less came than was left to send", state.subject()));
   sync::Entry& entry = state.entry();
-  // Settled first: by the time that all of it is read its stamp is old enough to prove something.
   settle_file(*state.parts, state.file(), state.ref);
-  if (base::content_digest(state.file(), entry.size) != entry.digest) {
+  if (state.leaves.finish(state.file()) != entry.digest) {
     entry.stamp = {};
     throw Error(Code::protocol, fmt::format("{}: the content is not the wanted one", state.subject()));
   }

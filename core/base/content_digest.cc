@@ -70,22 +70,29 @@ Digest content_digest(std::string_view bytes) {
 }
 
 std::optional<Digest> content_digest(int fd, std::uint64_t size, const CancelToken* cancel) {
-  if (size < kLeavesFrom) return sha256_at(fd, 0, size, cancel);
-  std::vector<Digest> leaves((size + kLeafBytes - 1) / kLeafBytes);
+  return LeafDigests(size).finish(fd, cancel);
+}
+
+LeafDigests::LeafDigests(std::uint64_t size) : size_(size) {
+  if (size >= kLeavesFrom) leaves_.resize((size + kLeafBytes - 1) / kLeafBytes);
+}
+
+void LeafDigests::read(int fd, std::size_t leaf, const CancelToken* cancel) {
+  const std::uint64_t offset = leaf * kLeafBytes;
+  leaves_[leaf] = sha256_at(fd, offset, std::min(kLeafBytes, size_ - offset), cancel);
+}
+
+std::optional<Digest> LeafDigests::finish(int fd, const CancelToken* cancel) {
+  if (leaves_.empty()) return sha256_at(fd, 0, size_, cancel);
   std::atomic<bool> whole{true};
-  on_all_cores(leaves.size(), cancel == nullptr ? CancelToken() : *cancel, [&](std::size_t i) {
-    if (!whole) return;
-    const std::uint64_t offset = i * kLeafBytes;
-    const auto leaf = sha256_at(fd, offset, std::min(kLeafBytes, size - offset), cancel);
-    if (leaf)
-      leaves[i] = *leaf;
-    else
-      whole = false;
+  on_all_cores(leaves_.size(), cancel == nullptr ? CancelToken() : *cancel, [&](std::size_t i) {
+    if (whole && !leaves_[i]) read(fd, i, cancel);
+    if (!leaves_[i]) whole = false;
   });
   if (!whole) return std::nullopt;
-  Sha256 root = begin_root(size);
-  for (const Digest& leaf : leaves)
-    add_leaf(root, leaf);
+  Sha256 root = begin_root(size_);
+  for (const auto& leaf : leaves_)
+    add_leaf(root, *leaf);
   return end_root(root);
 }
 

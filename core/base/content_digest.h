@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/base/cancel.h"
 #include "core/base/digest.h"
@@ -34,6 +35,22 @@ Digest content_digest(std::string_view bytes);
 // Nothing when the file ends before. Throws Error(io), and Interrupted when `cancel`, if there is one, comes. Any
 // thread.
 std::optional<Digest> content_digest(int fd, std::uint64_t size, const CancelToken* cancel = nullptr);
+
+// Of a file that is being made, whose leaves may be read as soon as they are complete.
+class LeafDigests {
+ public:
+  explicit LeafDigests(std::uint64_t size);
+  // None for a content that is not made of leaves.
+  std::size_t count() const { return leaves_.size(); }
+  // Different leaves by different threads, before finish(). Errors as content_digest().
+  void read(int fd, std::size_t leaf, const CancelToken* cancel = nullptr);
+  // Reads those that were not read yet. Nothing when the file ends early.
+  std::optional<Digest> finish(int fd, const CancelToken* cancel = nullptr);
+
+ private:
+  std::uint64_t size_;
+  std::vector<std::optional<Digest>> leaves_;
+};
 
 // Of bytes that come one after the other, `size` in all. One thread at a time.
 class ContentHash {
