@@ -18,8 +18,6 @@ using protocol::SignaturePiece;
 
 constexpr std::size_t kPiece = 128U << 10U;
 constexpr std::uint64_t kBasisLimit = std::uint64_t{1} << 50U;
-// A table costs a round trip more, and saves most of librsync's work. Below this the work is some 20 ms.
-constexpr std::uint64_t kTableFrom = 4U << 20U;
 
 }  // namespace
 
@@ -37,7 +35,7 @@ Signer::~Signer() {
 
 void Signer::describe(FileNumber number) {
   add({number, [this, number](const Basis& basis) {
-         if (basis.size >= kTableFrom) return send_table(number, basis);
+         if (basis.size >= sync::kTableFrom) return send_table(number, basis);
          send_signature(number, {basis.fd.get(), basis.size});
        }});
 }

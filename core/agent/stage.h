@@ -113,7 +113,7 @@ class Stage {
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
-  // A stage that was made from a spare keeps what is right already; what is not goes, but for old versions of
+  // A stage that was made from a spare keeps what is right already; what is not goes, but for large old versions of
   // the files `rebuilt` (ascending) that can become the new ones in place. False when there was none, or it was
   // of no use: the stage is empty then.
   bool fit_spare(const std::vector<sync::EntryRef>& rebuilt);

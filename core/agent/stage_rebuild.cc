@@ -24,11 +24,11 @@ using base::UniqueFd;
 namespace {
 
 // In place all that is new is held back until the end, since librsync may want to read any old byte until then.
-constexpr std::uint64_t kMostHeldBack = 16U << 20U;
+constexpr std::uint64_t kMostHeldBack = 4U << 20U;
 constexpr std::uint64_t kLeavesToDisk = 16;  // then the disk gets to work
 
 bool all_in_place(const std::vector<sync::Copy>& copies) {
-  return std::all_of(copies.begin(), copies.end(),
+  return !copies.empty() && std::all_of(copies.begin(), copies.end(),
                      [](const sync::Copy& copy) { return copy.from == copy.to; });
 }
 

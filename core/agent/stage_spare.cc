@@ -123,15 +123,16 @@ class Fitter {
     return true;
   }
 
-  // Of the same size, since then what did not change is likely to be where it was. It is nobody's to read while
-  // it changes.
+  // Of the same size, since then what did not change is likely to be where it was; and one whose blocks will be
+  // compared. It is nobody's to read while it changes.
   bool keep_basis(const Beneath& here, sync::EntryRef ref) {
     if (!std::binary_search(rebuilt_.begin(), rebuilt_.end(), ref)) return false;
     const sync::Entry& entry = parts_.wanted.at(ref);
     struct stat info {};
     const char* name = entry.name.c_str();
     if (::fstatat(here.descriptor(), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
-        info.st_nlink > 1 || static_cast<std::uint64_t>(info.st_size) != entry.size ||
+        info.st_nlink > 1 || entry.size < sync::kTableFrom ||
+        static_cast<std::uint64_t>(info.st_size) != entry.size ||
         ::fchmodat(here.descriptor(), name, 0600, 0) != 0)
       return false;
     parts_.bases.add(ref);

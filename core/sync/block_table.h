@@ -19,6 +19,10 @@ namespace porter::sync {
 
 inline constexpr std::uint64_t kBlockBytes = 64U << 10U;
 
+// Old files from this size on are worth a table: it costs a round trip more, and saves most of librsync's work. Below
+// it that is some 20 ms.
+inline constexpr std::uint64_t kTableFrom = 4U << 20U;
+
 struct StrongSum {
   std::uint64_t high = 0;
   std::uint64_t low = 0;

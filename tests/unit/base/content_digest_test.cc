@@ -101,3 +101,16 @@ TEST_CASE("a cancel ends the reading of a large file", "[content_digest]") {
   CHECK_THROWS_AS(content_digest(file.get(), kFrom, &cancel), Interrupted);
   CHECK_THROWS_AS(content_digest(-1, kFrom), Error);
 }
+
+TEST_CASE("leaves may be read in any order, and before all of the file is there", "[content_digest]") {
+  const std::string content = random_bytes(kFrom + 100);
+  const UniqueFd file = file_of(std::string_view(content).substr(0, 2 * kLeaf));
+  LeafDigests leaves(content.size());
+  CHECK(leaves.count() == 5);
+  leaves.read(file.get(), 1);
+  leaves.read(file.get(), 0);
+  CHECK_FALSE(LeafDigests(leaves).finish(file.get()).has_value());
+  write_at(file.get(), std::as_bytes(std::span(content)), 0);
+  CHECK(leaves.finish(file.get()) == content_digest(content));
+  CHECK(LeafDigests(kFrom - 1).count() == 0);
+}

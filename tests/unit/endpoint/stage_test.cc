@@ -120,6 +120,47 @@ TEST_CASE("a large file that changed a little travels as a delta", "[stage]") {
   CHECK(listing(source) == listing(site / "current/"));
 }
 
+TEST_CASE("large files of old releases become new ones, whatever was done to them", "[stage]") {
+  const base::TemporaryFolder folder;
+  const fs::path source = folder.path() / "source";
+  const fs::path site = folder.path() / "site";
+  const LocalAgent agent;
+  agent->lock(lock_request(site));
+  int number = 0;
+  // The one before the live one goes with each, and what was before that is the next one's spare.
+  const auto becomes = [&](const std::string& content, std::uint64_t most_sent) {
+    const std::string id = "r" + std::to_string(++number);
+    write(source / "large", content);
+    const protocol::StageReport report = deploy(*agent.endpoint, site, id, compose(source));
+    agent->commit(site.string(), id, 1, {});
+    CAPTURE(number);
+    CHECK(report.wire_out + report.wire_in < most_sent);
+    CHECK(report.resent == 0);
+    CHECK(listing(source) == listing(site / "current/"));
+    CHECK_FALSE(agent->look({query(site)}).at(0).drifted());
+  };
+  constexpr std::uint64_t kLittle = 100'000;
+  std::string content = random_bytes((9U << 20U) + 4321, 31);
+  becomes(content, 20U << 20U);
+  const auto change = [&](std::size_t at, std::size_t removed, std::size_t inserted) {
+    content.replace(at, removed, random_bytes(inserted, static_cast<unsigned>(at)));
+    becomes(content, kLittle);
+  };
+  change(5'000'000, 1000, 1000);
+  change(100, 1000, 1000);
+  change(8'000'000, 10, 10);  // from here on there is a spare
+  change(0, 0, 777);
+  change(0, 0, 777);
+  change(0, 0, 777);
+  change(content.size(), 0, 5000);
+  change(0, 100'000, 0);
+  change(3'000'000, 100, 150);
+  change(64U << 10U, 64U << 10U, 64U << 10U);
+  becomes(content = content.substr(5'000'000) + content.substr(0, 5'000'000), kLittle);
+  becomes(content.substr(0, 4U << 20U), kLittle);
+  becomes(content, 20U << 20U);
+}
+
 TEST_CASE("many large files with deltas and many small ones do not wait for each other", "[stage]") {
   const base::TemporaryFolder folder;
   const fs::path source = folder.path() / "source";

@@ -365,3 +365,24 @@ TEST_CASE("what an output throws passes through the job") {
   struct Stop {};
   CHECK_THROWS_AS(SignatureJob({basis.fd(), basis.size()}).run([](std::string_view) { throw Stop(); }), Stop);
 }
+
+TEST_CASE("ranges of a file are read as one") {
+  const File file("0123456789");
+  const FileRanges ranges(file.fd(), {{7, 2}, {3, 0}, {1, 3}});
+  CHECK(ranges.size() == 5);
+  const auto read = [&](std::size_t length, std::uint64_t position) {
+    std::string bytes(length, '\0');
+    bytes.resize(ranges.read(bytes.data(), length, position, "ranges"));
+    return bytes;
+  };
+  CHECK(read(5, 0) == "78123");
+  CHECK(read(100, 0) == "78123");
+  CHECK(read(2, 1) == "81");
+  CHECK(read(2, 2) == "12");
+  CHECK(read(1, 4) == "3");
+  CHECK(read(1, 5).empty());
+  CHECK(read(1, ~0ULL).empty());
+  CHECK(FileRanges(file.fd(), 0).size() == 0);
+  std::filesystem::resize_file(file.path(), 2);
+  CHECK(read(5, 2) == "1");
+}
