@@ -354,6 +354,16 @@ std::optional<std::string> Beneath::read_small(std::string_view path, std::size_
   return base::while_doing("reading " + label(path), [&] { return base::read_to_end(fd->get(), limit); });
 }
 
+std::optional<std::string> Beneath::read_beginning(std::string_view path, std::size_t length) const {
+  const std::optional<UniqueFd> fd = try_open_file(path);
+  if (!fd) return std::nullopt;
+  return base::while_doing("reading " + label(path), [&] {
+    std::string bytes(length, '\0');
+    bytes.resize(base::read_some(fd->get(), std::as_writable_bytes(std::span(bytes))));
+    return bytes;
+  });
+}
+
 void Beneath::write_small(std::string_view path, std::string_view content, bool sync) const {
   const std::string folder_path = split_path(path).folder;
   const std::string temporary = in_folder(folder_path, temporary_name());

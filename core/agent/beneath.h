@@ -91,6 +91,8 @@ class Beneath {
   // Whole small files of our own: read gives nothing when there is no such file; write replaces it in one
   // step by way of `<path's folder>/tmp-…` and, with sync, has it and its folder on disk before it returns.
   std::optional<std::string> read_small(std::string_view path, std::size_t limit) const;
+  // At most so many bytes of it.
+  std::optional<std::string> read_beginning(std::string_view path, std::size_t length) const;
   void write_small(std::string_view path, std::string_view content, bool sync) const;
   // Points the link `path` at `target` in one step, by way of a link in the folder `by`.
   void point_link(std::string_view path, const std::string& target, std::string_view by) const;

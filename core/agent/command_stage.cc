@@ -156,7 +156,7 @@ void StageCommand::files_to_come(protocol::FilesToCome more) {
 
 void StageCommand::check_room_for_all() {
   Space space = space_at(at_.site.path());
-  const Need need = needed();
+  const Need need = needed(space);
   if (!fits(need, space)) {
     at_.stage->drop_bases();
     space = space_at(at_.site.path());
@@ -164,7 +164,7 @@ void StageCommand::check_room_for_all() {
   check_room(need, space, at_.site.path());
 }
 
-Need StageCommand::needed() const {
+Need StageCommand::needed(const Space& space) const {
   std::vector<Coming> coming;
   for (FileNumber number = 0; number < refs_.size(); ++number) {
     const bool here = at_.stage->has(refs_[number]);
@@ -172,8 +172,7 @@ Need StageCommand::needed() const {
                      : origins_[number] == Origin::local ? Coming::cloned
                                                          : Coming::sent);
   }
-  return need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link),
-                 space_at(at_.site.path()));
+  return need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link), space);
 }
 
 // In pieces, so that several are at work.
@@ -258,7 +257,7 @@ void StageCommand::open_patch(FileNumber number) {
   if (!basis) return;
   auto rebuild = std::make_shared<FileRebuild>(
       at_.stage->rebuild(refs_[number], std::move(*basis), std::move(copies)));
-  crew_->add_bounded([rebuild] { rebuild->copy(); }, kPiecesWaiting);
+  crew_->add_bounded([rebuild, stop = stop_] { rebuild->copy(stop); }, kPiecesWaiting);
   incoming_->patch = std::make_unique<sync::PatchJob>(
       sync::FileRanges(rebuild->basis(), rebuild->rest().of_old), sync::total_size(rebuild->rest().of_new),
       [rebuild](std::string_view bytes) { rebuild->write(bytes); });
@@ -269,9 +268,9 @@ void StageCommand::open_patch(FileNumber number) {
 void StageCommand::finish_patch() {
   incoming_->patch->finish();
   crew_->add_bounded(
-      [rebuild = std::move(incoming_->rebuild)] {
+      [rebuild = std::move(incoming_->rebuild), stop = stop_] {
         try {
-          rebuild->finish();
+          rebuild->finish(stop);
         } catch (const Error& error) {
           if (error.code() != Code::protocol) throw;
         }

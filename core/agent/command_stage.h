@@ -65,7 +65,7 @@ class StageCommand {
   std::string path(protocol::FileNumber number) const;
   void check_coming(protocol::FileNumber number) const;
   void check_room_for_all();
-  Need needed() const;
+  Need needed(const Space& space) const;
   void take_local();
   void count_local(const std::vector<protocol::FileNumber>& numbers);
   void describe_old_versions();

@@ -22,12 +22,13 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
   entry.mtime_ns = mtime_ns(*info);
   if (S_ISDIR(info->st_mode) && sealed.kind == Kind::folder) return entry;
   if (S_ISLNK(info->st_mode)) {
-    entry = Entry{};
-    entry.name = sealed.name;
-    entry.kind = Kind::link;
-    entry.mode = 0777;
-    entry.target = root.link_target(path).value_or("");
-    return entry;
+    Entry link;
+    link.name = sealed.name;
+    link.kind = Kind::link;
+    link.mode = 0777;
+    link.mtime_ns = entry.mtime_ns;
+    link.target = root.link_target(path).value_or("");
+    return link;
   }
   if (!S_ISREG(info->st_mode)) return std::nullopt;
   if (sealed.kind == Kind::file && sealed.stamp == stamp_of(*info)) return entry;

@@ -16,19 +16,32 @@ constexpr std::size_t kSealLimit = std::size_t{1} << 30U;
 constexpr std::size_t kMostKnown = 256;
 constexpr std::size_t kMostWhole = 3;  // with their trees: the live one's, and those beside it for a moment
 
-// What `decode` makes of the bytes. Without it the caller does without, which costs time and never gives a
-// wrong tree.
-template <class Decode>
-auto decoded(const Beneath& porter, const std::string& path, Decode decode)
-    -> std::optional<decltype(decode(std::string(), std::string()))> {
-  const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
-  if (!bytes) return std::nullopt;
+// What is read. Without it the caller does without, which costs time and never gives a wrong tree.
+template <class Read>
+auto unless_damaged(Read read) -> decltype(read()) {
   try {
-    return decode(*bytes, porter.label(path));
+    return read();
   } catch (const Error& error) {
     if (error.code() == Code::refused) throw;
     return std::nullopt;
   }
+}
+
+std::optional<sync::Seal> read_seal(const Beneath& porter, const std::string& path) {
+  const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
+  if (!bytes) return std::nullopt;
+  return unless_damaged([&] { return std::optional(sync::decode_seal(*bytes, porter.label(path))); });
+}
+
+std::optional<sync::SealHeader> read_seal_header(const Beneath& porter, const std::string& path) {
+  const std::optional<std::string> beginning = porter.read_beginning(path, sync::kSealBeginning);
+  if (!beginning) return std::nullopt;
+  return unless_damaged([&]() -> std::optional<sync::SealHeader> {
+    if (auto header = sync::decode_seal_beginning(*beginning, porter.label(path))) return header;
+    const std::optional<std::string> bytes = porter.read_small(path, kSealLimit);
+    if (!bytes) return std::nullopt;
+    return sync::decode_seal_header(*bytes, porter.label(path));
+  });
 }
 
 }  // namespace
@@ -63,7 +76,7 @@ void SealStore::keep(const Beneath& porter, const std::string& path, const std::
 std::shared_ptr<const sync::Seal> SealStore::read(const Beneath& porter, const std::string& path) {
   if (const Known* known = find(porter, path); known != nullptr && known->whole) return known->whole;
   const std::optional<struct stat> before = porter.look(path);
-  std::optional<sync::Seal> seal = decoded(porter, path, sync::decode_seal);
+  std::optional<sync::Seal> seal = read_seal(porter, path);
   if (!seal) return nullptr;
   auto whole = std::make_shared<const sync::Seal>(std::move(*seal));
   keep(porter, path, before, whole->header, whole);
@@ -73,7 +86,7 @@ std::shared_ptr<const sync::Seal> SealStore::read(const Beneath& porter, const s
 std::optional<sync::SealHeader> SealStore::read_header(const Beneath& porter, const std::string& path) {
   if (const Known* known = find(porter, path)) return known->header;
   const std::optional<struct stat> before = porter.look(path);
-  std::optional<sync::SealHeader> header = decoded(porter, path, sync::decode_seal_header);
+  std::optional<sync::SealHeader> header = read_seal_header(porter, path);
   if (header) keep(porter, path, before, *header, nullptr);
   return header;
 }

@@ -22,15 +22,6 @@ using base::Error;
 
 namespace {
 
-template <class Visit>
-void for_each_entry(const sync::Tree& tree, sync::Kind kind, Visit visit) {
-  for (const sync::Folder& folder : tree.folders) {
-    for (const sync::Entry& entry : folder.entries) {
-      if (entry.kind == kind) visit(sync::join_path(folder.path, entry.name), entry);
-    }
-  }
-}
-
 // Moving a folder elsewhere changes its "..", which its owner must be allowed to.
 void move_entry(const Beneath& root, const std::string& from, const std::string& to,
                 const struct stat& info) {
@@ -59,9 +50,10 @@ constexpr std::uint64_t kDearToRead = 16U << 20U;
 
 void await_stamps_of_large_files(const StageParts& parts) {
   std::int64_t youngest = 0;
-  for_each_entry(parts.wanted, sync::Kind::file, [&](const std::string&, const sync::Entry& entry) {
+  for (const sync::EntryRef file : parts.wanted.files()) {
+    const sync::Entry& entry = parts.wanted.at(file);
     if (entry.size >= kDearToRead) youngest = std::max(youngest, entry.stamp.ctime_ns);
-  });
+  }
   sync::await_tick(youngest);
 }
 
@@ -112,6 +104,14 @@ std::set<sync::EntryRef> KeptBases::take_all() {
   return std::exchange(files_, {});
 }
 
+bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
+             const sync::Entry& entry) {
+  if (tree.link_target(path) != entry.target) return false;
+  if (wanted.identity != sync::Identity::with_mtime) return true;
+  const std::optional<struct stat> now = tree.look(path);
+  return now && mtime_ns(*now) == entry.mtime_ns;
+}
+
 void Changes::add(const std::vector<sync::EntryRef>& files) {
   const std::lock_guard lock(mutex_);
   for (const sync::EntryRef& file : files)
@@ -154,7 +154,6 @@ void Stage::set_wanted(sync::Tree wanted) {
     throw Error(Code::refused,
                 "the tree has an entry \".porter\", which is where an inplace site keeps its own")
         .hint("exclude it: [module] exclude = /.porter");
-  wanted.seal_digests();
   for (sync::Folder& folder : wanted.folders) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
@@ -202,8 +201,10 @@ void Stage::make_links() {
       // In place what is live is looked at, else what the spare had.
       const Beneath& there = parts.inplace() ? parts.site->root : parts.tree;
       const bool reachable = !parts.inplace() || look_if_reachable(*parts.site, path);
-      if (reachable && there.link_target(path) == entry.target) continue;
-      parts.tree.make_link(parts.slot(path), entry.target);
+      if (reachable && is_link(there, path, parts.wanted, entry)) continue;
+      const std::string slot = parts.slot(path);
+      parts.tree.make_link(slot, entry.target);
+      if (has_mtime(parts.wanted, entry.mtime_ns)) parts.tree.set_mtime(slot, entry.mtime_ns);
       parts.changes.add_folder(i);
       reach("stage: link made");
     }
@@ -211,10 +212,11 @@ void Stage::make_links() {
 }
 
 void Stage::finish() {
-  for_each_entry(parts_->wanted, sync::Kind::file, [&](const std::string& path, const sync::Entry& entry) {
-    if (entry.stamp.inode == 0)
-      throw Error(Code::protocol, fmt::format("{}: is wanted and was never sent", base::printable(path)));
-  });
+  for (const sync::EntryRef file : parts_->wanted.files()) {
+    if (has(file)) continue;
+    throw Error(Code::protocol, fmt::format("{}: is wanted and was never sent",
+                                            base::printable(parts_->wanted.path_of(file))));
+  }
   await_stamps_of_large_files(*parts_);
   parts_->finished_ns = sync::wall_clock_ns();
   if (parts_->inplace()) return;
@@ -247,10 +249,11 @@ void Stage::seed_shared(const std::string& path) {
 std::uint64_t Stage::deletions() const {
   if (!parts_->base) return 0;
   std::uint64_t count = 0;
-  for (const sync::Kind kind : {sync::Kind::file, sync::Kind::link}) {
-    for_each_entry(parts_->base->tree, kind, [&](const std::string& path, const sync::Entry&) {
-      if (parts_->wanted.find(path) == nullptr) ++count;
-    });
+  for (const sync::Folder& before : parts_->base->tree.folders) {
+    const sync::Folder* now = parts_->wanted.find_folder(before.path);
+    if (now != nullptr && now->digest == before.digest) continue;
+    for (const sync::Entry& entry : before.entries)
+      count += entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
   }
   return count;
 }

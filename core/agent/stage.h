@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/cancel.h"
 #include "core/base/digest.h"
 #include "core/base/fd.h"
 #include "core/sync/block_match.h"
@@ -83,13 +84,13 @@ class FileRebuild {
   const sync::Rest& rest() const;
   int basis() const;
   // Brings over what is copied: the long part of the work. May be called by any thread while another one writes;
-  // finish() does it if nobody did.
-  void copy();
+  // finish() does it if nobody did. Both throw Interrupted when `stop` comes.
+  void copy(const base::CancelToken& stop = {});
   // The next bytes of what the copies leave of the new file.
   void write(std::string_view bytes);
   // Gives the file its mode and time, then checks the digest of all of it, on all cores. A mismatch removes the
   // file and throws Error(protocol); it may then be sent whole.
-  void finish();
+  void finish(const base::CancelToken& stop = {});
 
  private:
   friend class Stage;
@@ -108,7 +109,7 @@ class Stage {
   // Absolute: the release's final folder, or the site's for inplace.
   const std::string& path() const;
 
-  // The complete tree this release shall be. Throws Error(protocol) when it is not canonical, Error(refused)
+  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical, Error(refused)
   // when it would write into .porter.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;

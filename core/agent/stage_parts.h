@@ -105,6 +105,9 @@ bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 
 // Whether mode and, where it counts, time are as wanted.
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info);
+// Whether `path` is the wanted link, with its time where that counts.
+bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
+             const sync::Entry& entry);
 // Whether a file has the wanted content: told by size, or by a stamp that was never touched since it was
 // `known`. Nothing: only reading it can tell.
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,

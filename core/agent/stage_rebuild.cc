@@ -70,7 +70,7 @@ struct FileRebuild::State {
   sync::Entry& entry() const { return parts->wanted.at(ref); }
   std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
   int file() const { return in_place ? basis.fd.get() : made.get(); }
-  void copy_all();
+  void copy_all(const base::CancelToken& stop);
   std::uint64_t copy_to(const sync::Range& range) const;
   void start_to_disk(std::uint64_t leaf) const;
   void put(std::string_view bytes);
@@ -115,21 +115,21 @@ int FileRebuild::basis() const {
   return state_->basis.fd.get();
 }
 
-void FileRebuild::copy() {
-  std::call_once(state_->copied, [this] {
+void FileRebuild::copy(const base::CancelToken& stop) {
+  std::call_once(state_->copied, [&] {
     if (!state_->in_place)
-      base::while_doing("copying to " + state_->subject(), [this] { state_->copy_all(); });
+      base::while_doing("copying to " + state_->subject(), [&] { state_->copy_all(stop); });
   });
 }
 
 // Leaf by leaf of the digest: while one core copies, another one reads what is complete, as long as it is at hand.
-void FileRebuild::State::copy_all() {
+void FileRebuild::State::copy_all(const base::CancelToken& stop) {
   const std::uint64_t size = entry().size;
   if (leaves.count() == 0) {
     copy_to({0, size});
     return;
   }
-  base::on_all_cores(leaves.count(), {}, [&](std::size_t leaf) {
+  base::on_all_cores(leaves.count(), stop, [&](std::size_t leaf) {
     const std::uint64_t offset = leaf * base::kLeafBytes;
     const sync::Range range{offset, std::min(base::kLeafBytes, size - offset)};
     if (copy_to(range) == range.size) leaves.read(made.get(), leaf);
@@ -185,15 +185,15 @@ void FileRebuild::State::put(std::string_view bytes) {
   }
 }
 
-void FileRebuild::finish() {
+void FileRebuild::finish(const base::CancelToken& stop) {
   State& state = *state_;
-  copy();
+  copy(stop);
   base::while_doing("writing " + state.subject(), [&] { state.put(std::exchange(state.held_back, {})); });
   if (state.gap < state.rest.of_new.size())
     throw Error(Code::protocol, fmt::format("{}: less came than was left to send", state.subject()));
   sync::Entry& entry = state.entry();
   settle_file(*state.parts, state.file(), state.ref);
-  if (state.leaves.finish(state.file()) != entry.digest) {
+  if (state.leaves.finish(state.file(), &stop) != entry.digest) {
     entry.stamp = {};
     throw Error(Code::protocol, fmt::format("{}: the content is not the wanted one", state.subject()));
   }

@@ -91,7 +91,7 @@ class Fitter {
     if (wanted != nullptr) {
       const auto entry = static_cast<std::uint32_t>(wanted - folder.entries.data());
       if (wanted->kind == sync::Kind::folder && found.kind == EntryKind::folder) return true;
-      if (wanted->kind == sync::Kind::link && here.link_target(found.name) == wanted->target) return true;
+      if (wanted->kind == sync::Kind::link && is_link(here, found.name, parts_.wanted, *wanted)) return true;
       if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&
           (keep_file(here, {index, entry}, known) || keep_basis(here, {index, entry})))
         return true;

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "core/base/memory.h"
 #include "core/cli/app.h"
 
 int main(int argc, char** argv) {
+  porter::base::keep_freed_memory();
   // A peer that goes away is an error to report, not a reason to die.
   ::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> arguments(argv + 1, argv + argc);

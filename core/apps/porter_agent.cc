@@ -13,6 +13,7 @@
 
 #include "core/agent/server.h"
 #include "core/agent/server_facts.h"
+#include "core/base/memory.h"
 
 namespace {
 
@@ -31,6 +32,7 @@ int usage() {
 }  // namespace
 
 int main(int count, char** arguments) {
+  porter::base::keep_freed_memory();
   const std::string_view first = count > 1 ? arguments[1] : "";
   try {
     if (first == "--digest") return print_digest();

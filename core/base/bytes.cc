@@ -23,9 +23,12 @@ ByteWriter& ByteWriter::u64(std::uint64_t value) {
 }
 
 ByteWriter& ByteWriter::varint(std::uint64_t value) {
+  char bytes[10];
+  std::size_t length = 0;
   for (; value >= 0x80U; value >>= 7U)
-    u8(static_cast<std::uint8_t>(value | 0x80U));
-  return u8(static_cast<std::uint8_t>(value));
+    bytes[length++] = static_cast<char>(value | 0x80U);
+  bytes[length++] = static_cast<char>(value);
+  return raw({bytes, length});
 }
 
 ByteWriter& ByteWriter::signed_varint(std::int64_t value) {
@@ -52,7 +55,8 @@ std::string ByteWriter::take() {
 }
 
 std::uint8_t ByteReader::u8() {
-  return static_cast<std::uint8_t>(raw(1).front());
+  if (at_end()) raw(1);
+  return static_cast<std::uint8_t>(data_[position_++]);
 }
 
 std::uint32_t ByteReader::u32() {

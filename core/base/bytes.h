@@ -29,6 +29,8 @@ class ByteWriter {
   ByteWriter& text(std::string_view bytes);
   ByteWriter& digest(const Digest& digest);
 
+  // Room for so many bytes in all, for what is going to be large.
+  void reserve(std::size_t bytes) { data_.reserve(bytes); }
   const std::string& data() const { return data_; }
   std::size_t size() const { return data_.size(); }
   // Hands the bytes over and starts again empty.

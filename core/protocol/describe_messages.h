@@ -76,11 +76,11 @@ void describe(A& a, UnfreezeSite& m) {
 }
 template <class A>
 void describe(A& a, StageBegin& m) {
-  describe(a, m.request), a.choice(m.identity, 2), a.digest(m.wanted);
+  describe(a, m.request), a.choice(m.identity, 3), a.digest(m.wanted);
 }
 template <class A>
 void describe(A& a, CompareBegin& m) {
-  describe(a, m.site), a.choice(m.identity, 2);
+  describe(a, m.site), a.choice(m.identity, 3);
 }
 template <class A>
 void describe(A& a, FolderDigests& m) {

@@ -13,7 +13,7 @@
 namespace porter::protocol {
 
 // Whether modification times are part of a tree's identity; the same numbers as sync::Identity.
-enum class Identity : std::uint8_t { with_mtime = 1, content_only = 2 };
+enum class Identity : std::uint8_t { with_file_mtime = 1, content_only = 2, with_mtime = 3 };
 enum class Layout : std::uint8_t { releases = 1, inplace = 2 };
 // How content that the target has already comes into a new release: automatic is spare, reflink, copy.
 enum class LinkMode : std::uint8_t { automatic = 1, reflink = 2, copy = 3, hard = 4 };

@@ -178,8 +178,7 @@ Tree complete_part(Tree part, const Tree& wanted) {
   std::move(left_out.begin(), left_out.end(), std::back_inserter(part.folders));
   std::sort(part.folders.begin(), part.folders.end(),
             [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
-  part.seal_digests();
-  return part;
+  return part;  // sealed: what was left out has the digests that the part's own were computed with
 }
 
 }  // namespace porter::sync

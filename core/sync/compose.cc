@@ -249,6 +249,7 @@ bool Composer::add_link(std::string_view path, std::string_view target, Layer la
   }
   Entry entry = entry_named(path, Kind::link, 0777);
   entry.target = target;
+  entry.mtime_ns = newest_mtime_ns_;
   place(path, std::move(entry), layer, origin);
   return gives_way;
 }
@@ -276,7 +277,7 @@ Composed Composer::finish() {
     for (Folder& folder : composed.tree.folders) {
       folder.mtime_ns = *fixed_mtime_ns_;
       for (Entry& entry : folder.entries)
-        entry.mtime_ns = entry.kind == Kind::link ? 0 : *fixed_mtime_ns_;
+        entry.mtime_ns = *fixed_mtime_ns_;
     }
   }
   composed.tree.seal_digests();

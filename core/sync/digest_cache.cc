@@ -13,7 +13,7 @@
 #include "core/base/fd.h"
 #include "core/base/files.h"
 #include "core/base/text.h"
-#include "core/sync/tree_codec.h"
+#include "core/sync/tree_file.h"
 
 namespace porter::sync {
 namespace {
@@ -21,8 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 using base::Error;
 
-// Format: magic, name of the folder, tree with stamps, SHA-256 of all before.
-constexpr std::string_view kMagic = "porter.digests.1\n";
+// Format: magic, name of the folder, tree file, SHA-256 of all before.
+constexpr std::string_view kMagic = "porter.digests.3\n";
 constexpr auto kUnusedFor = std::chrono::hours(24 * 60);
 
 // Which folder it is, not only what it is called: stamps mean nothing on another file system.
@@ -39,12 +39,13 @@ std::optional<Tree> decode(std::string_view bytes, const std::string& name) {
   if (base::ByteReader(bytes.substr(covered.size())).digest() != base::sha256(covered)) return std::nullopt;
   base::ByteReader reader(covered.substr(kMagic.size()));
   if (reader.text(reader.remaining()) != name) return std::nullopt;
-  return decode_tree(reader.raw(reader.remaining()));
+  return read_tree_file(reader.raw(reader.remaining()));
 }
 
 std::string encode(const Tree& tree, const std::string& name) {
   base::ByteWriter writer;
-  writer.raw(kMagic).text(name).raw(encode_tree(tree, Stamps::yes));
+  writer.raw(kMagic).text(name);
+  write_tree_file(writer, tree);
   const base::Digest checksum = base::sha256(writer.data());
   return writer.digest(checksum).take();
 }

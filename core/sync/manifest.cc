@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/sync/tree_codec.h"
+#include "core/sync/tree_file.h"
 
 namespace porter::sync {
 namespace {
@@ -16,6 +17,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view kMagic = "porter.seal\n";
+constexpr std::uint8_t kWireTree = 1;  // the version before: a tree as on the wire, no checksum of the header
 constexpr std::size_t kMaxText = 64U << 10U;
 constexpr std::size_t kDigestBytes = base::Digest().size();
 
@@ -49,18 +51,29 @@ SealHeader decode_header(std::string_view bytes) {
   return header;
 }
 
-// Magic and checksum stay the same in every version, so that "damaged" and "newer" can be told apart.
-std::string_view checked_body(std::string_view bytes) {
+// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer" can
+// be told apart.
+ByteReader checked(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
   if (bytes.size() < kMagic.size() + 1 + kDigestBytes) throw Error(Code::io, "it is cut short");
   const std::string_view covered = bytes.substr(0, bytes.size() - kDigestBytes);
   if (ByteReader(bytes.substr(covered.size())).digest() != base::sha256(covered))
     throw Error(Code::io, "its checksum does not match");
-  const auto version = static_cast<std::uint8_t>(covered[kMagic.size()]);
-  if (version != kSealVersion)
+  return ByteReader(covered.substr(kMagic.size()), "seal");
+}
+
+std::uint8_t read_version(ByteReader& reader) {
+  const std::uint8_t version = reader.u8();
+  if (version != kSealVersion && version != kWireTree)
     throw Error(Code::refused, fmt::format("seal format {}, this program knows {}", version, kSealVersion))
         .hint("use the newer porter-admin that wrote it");
-  return covered.substr(kMagic.size() + 1);
+  return version;
+}
+
+Tree read_tree(ByteReader& reader, std::uint8_t version) {
+  if (version == kWireTree) return decode_tree(reader.raw(reader.remaining()));
+  reader.digest();  // of the header: all bytes are checked
+  return read_tree_file(reader.raw(reader.remaining()));
 }
 
 template <class Work>
@@ -81,17 +94,19 @@ std::string encode_seal(const SealHeader& header, const Tree& tree) {
   ByteWriter writer;
   writer.raw(kMagic).u8(kSealVersion);
   writer.text(encode_header(header, tree.root_digest()));
-  writer.raw(encode_tree(tree, Stamps::yes));
-  const base::Digest checksum = base::sha256(writer.data());
-  return writer.digest(checksum).take();
+  writer.digest(base::sha256(writer.data()));
+  write_tree_file(writer, tree);
+  writer.digest(base::sha256(writer.data()));
+  return writer.take();
 }
 
 Seal decode_seal(std::string_view bytes, std::string_view subject) {
   return reading(subject, [&] {
-    ByteReader reader(checked_body(bytes), "seal");
+    ByteReader reader = checked(bytes);
+    const std::uint8_t version = read_version(reader);
     Seal seal;
     seal.header = decode_header(reader.text(reader.remaining()));
-    seal.tree = decode_tree(reader.raw(reader.remaining()));
+    seal.tree = read_tree(reader, version);
     if (seal.tree.root_digest() != seal.header.root_digest)
       throw Error(Code::io, "header and tree name different digests");
     return seal;
@@ -100,8 +115,24 @@ Seal decode_seal(std::string_view bytes, std::string_view subject) {
 
 SealHeader decode_seal_header(std::string_view bytes, std::string_view subject) {
   return reading(subject, [&] {
-    ByteReader reader(checked_body(bytes), "seal");
+    ByteReader reader = checked(bytes);
+    read_version(reader);
     return decode_header(reader.text(reader.remaining()));
+  });
+}
+
+std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::string_view subject) {
+  return reading(subject, [&]() -> std::optional<SealHeader> {
+    if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
+    ByteReader reader(bytes, "seal");
+    reader.raw(kMagic.size());
+    if (reader.u8() != kSealVersion) return std::nullopt;
+    const std::uint64_t length = reader.varint();
+    if (length + kDigestBytes > reader.remaining()) return std::nullopt;
+    const std::string_view header = reader.raw(static_cast<std::size_t>(length));
+    const base::Digest found = base::sha256(bytes.substr(0, reader.position()));
+    if (reader.digest() != found) throw Error(Code::io, "its header's checksum does not match");
+    return decode_header(header);
   });
 }
 

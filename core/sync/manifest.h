@@ -4,6 +4,7 @@
 // Pure functions; writing the file durably is the caller's affair.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,14 +33,21 @@ struct Seal {
   Tree tree;  // with stamps
 };
 
+// What decode_seal_beginning() wants to see: headers are some hundred bytes long.
+constexpr std::size_t kSealBeginning = 4U << 10U;
+
 // The tree must be whole, canonical and sealed.
 std::string encode_seal(const SealHeader& header, const Tree& tree);
 // `subject` names the file in messages. Throws Error(io) when the bytes are damaged, and Error(refused) when
 // they are whole but of a newer format, naming both versions.
 Seal decode_seal(std::string_view bytes, std::string_view subject);
-// Checks all bytes the same, but spares decoding the tree: for lists of releases.
+// Checks all bytes the same, but spares decoding the tree.
 SealHeader decode_seal_header(std::string_view bytes, std::string_view subject);
+// The header from the first kSealBeginning bytes of a seal (all, of a shorter one), for lists of releases:
+// what comes behind the header is not looked at. Nothing when that takes the whole seal, since the header is
+// longer or the format another.
+std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::string_view subject);
 
-constexpr std::uint8_t kSealVersion = 1;
+constexpr std::uint8_t kSealVersion = 2;
 
 }  // namespace porter::sync

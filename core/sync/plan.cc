@@ -17,8 +17,8 @@ using base::Code;
 using base::Error;
 
 struct Place {
-  const Folder* folder;
-  const Entry* entry;
+  const Folder* folder = nullptr;
+  const Entry* entry = nullptr;
 };
 
 class Planner {
@@ -29,11 +29,18 @@ class Planner {
   SyncPlan make() {
     for (std::uint32_t i = 0; i < wanted_.folders.size(); ++i)
       plan_folder(i);
+    plan_elsewhere();
     plan_removals();
     return std::move(plan_);
   }
 
  private:
+  // A file whose content the base does not have at its path.
+  struct Elsewhere {
+    std::size_t step;  // of plan_.files
+    const Entry* old;
+  };
+
   void plan_folder(std::uint32_t index) {
     const Folder& folder = wanted_.folders[index];
     const Folder* there = base_.find_folder(folder.path);
@@ -96,7 +103,9 @@ class Planner {
     const Entry* old = there == nullptr ? nullptr : there->find(entry.name);
     if (entry.kind == Kind::file) plan_file(ref, entry, old);
     if (entry.kind != Kind::link) return;
-    if (old != nullptr && old->kind == Kind::link && old->target == entry.target) return;
+    const bool equal = old != nullptr && old->kind == Kind::link && old->target == entry.target &&
+                       same_time(old->mtime_ns, entry.mtime_ns);
+    if (equal) return;
     plan_.make_links.push_back(ref);
     ++plan_.totals.links;
   }
@@ -109,15 +118,29 @@ class Planner {
       step.action = equal ? Action::same : Action::clone;
       step.why = equal ? Why::equal : Why::metadata;
       set_basis(step, wanted_.folders[ref.folder], *old);
-    } else if (const auto elsewhere = find_content(entry)) {
-      step.action = Action::clone;
-      step.why = Why::moved;
-      set_basis(step, *elsewhere->folder, *elsewhere->entry);
+      count(step, entry);
     } else {
-      choose_sending(step, entry, old);
+      elsewhere_.push_back({plan_.files.size(), old});
     }
-    count(step, entry);
     plan_.files.push_back(std::move(step));
+  }
+
+  // When all such files are known, so that the base is searched once and only for what is wanted.
+  void plan_elsewhere() {
+    if (elsewhere_.empty()) return;
+    index_base();
+    for (const Elsewhere& one : elsewhere_) {
+      FileStep& step = plan_.files[one.step];
+      const Entry& entry = wanted_.at(step.wanted);
+      if (const auto place = find_content(entry)) {
+        step.action = Action::clone;
+        step.why = Why::moved;
+        set_basis(step, *place->folder, *place->entry);
+      } else {
+        choose_sending(step, entry, one.old);
+      }
+      count(step, entry);
+    }
   }
 
   void choose_sending(FileStep& step, const Entry& entry, const Entry* old) const {
@@ -160,17 +183,17 @@ class Planner {
   }
 
   // Any file of the base with this content. Empty files are cheaper sent than cloned.
-  std::optional<Place> find_content(const Entry& entry) {
+  std::optional<Place> find_content(const Entry& entry) const {
     if (entry.size == 0) return std::nullopt;
-    if (!indexed_) index_base();
-    const auto found = by_digest_.find(entry.digest);
-    if (found == by_digest_.end() || found->second.entry->size != entry.size) return std::nullopt;
-    return found->second;
+    const Place place = by_digest_.at(entry.digest);
+    if (place.entry == nullptr || place.entry->size != entry.size) return std::nullopt;
+    return place;
   }
 
   // What the base shows, and what it has in folders that are equal to wanted's, which a part does not show.
   void index_base() {
-    indexed_ = true;
+    for (const Elsewhere& one : elsewhere_)
+      by_digest_.try_emplace(wanted_.at(plan_.files[one.step].wanted).digest);
     for (const Folder& folder : base_.folders)
       index(folder);
     for (const Folder& folder : wanted_.folders)
@@ -194,8 +217,11 @@ class Planner {
   }
 
   void index(const Folder& folder) {
-    for (const Entry& entry : folder.entries)
-      if (entry.kind == Kind::file) by_digest_.try_emplace(entry.digest, Place{&folder, &entry});
+    for (const Entry& entry : folder.entries) {
+      if (entry.kind != Kind::file) continue;
+      const auto sought = by_digest_.find(entry.digest);
+      if (sought != by_digest_.end() && sought->second.entry == nullptr) sought->second = {&folder, &entry};
+    }
   }
 
   void plan_removals() {
@@ -238,8 +264,8 @@ class Planner {
   const PlanOptions& options_;
   SyncPlan plan_;
   const Folder* same_ = nullptr;  // the last of same_folders
-  bool indexed_ = false;
-  std::unordered_map<base::Digest, Place, base::DigestHash> by_digest_;
+  std::vector<Elsewhere> elsewhere_;
+  std::unordered_map<base::Digest, Place, base::DigestHash> by_digest_;  // of the contents of elsewhere_
 };
 
 std::string explain_file(const FileStep& step, const Entry& entry) {

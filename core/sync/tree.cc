@@ -28,10 +28,11 @@ void write_identity(base::ByteWriter& writer, const Entry& entry, Identity ident
       break;
     case Kind::link:
       writer.text(entry.target);
+      if (identity == Identity::with_mtime) writer.signed_varint(entry.mtime_ns);
       break;
     case Kind::file:
       writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
-      if (identity == Identity::with_mtime) writer.signed_varint(entry.mtime_ns);
+      if (identity != Identity::content_only) writer.signed_varint(entry.mtime_ns);
       break;
   }
 }
@@ -52,8 +53,7 @@ const char* entry_fault(const Entry& entry) {
   if (entry.kind != Kind::file && entry.size != 0) return "a size on what is no file";
   if (entry.kind != Kind::file && entry.stamp != Stamp{}) return "a stamp on what is no file";
   if (entry.kind != Kind::link) return entry.target.empty() ? nullptr : "a target on what is no link";
-  if (entry.mode != 0777U || entry.mtime_ns != 0 || entry.digest != base::Digest{})
-    return "a link with mode, time or digest";
+  if (entry.mode != 0777U || entry.digest != base::Digest{}) return "a link with mode or digest";
   if (entry.target.empty() || entry.target.size() > kMaxTarget) return "a target of impossible length";
   return entry.target.find('\0') == std::string::npos ? nullptr : "a target that holds NUL";
 }
@@ -162,6 +162,10 @@ const char* name_fault(std::string_view name) {
   return nullptr;
 }
 
+bool is_identity(std::uint8_t number) {
+  return number >= 1 && number <= static_cast<std::uint8_t>(Identity::with_mtime);
+}
+
 const Entry* Folder::find(std::string_view name) const {
   const auto at =
       std::lower_bound(entries.begin(), entries.end(), name,
@@ -241,7 +245,7 @@ std::uint64_t Tree::byte_count() const {
 }
 
 void check_canonical(const Tree& tree, Completeness completeness) {
-  if (tree.identity != Identity::with_mtime && tree.identity != Identity::content_only)
+  if (!is_identity(static_cast<std::uint8_t>(tree.identity)))
     throw Error(Code::protocol, "tree: unknown kind of identity");
   if (tree.folders.empty() || !tree.folders.front().path.empty())
     throw Error(Code::protocol, "tree: the root is missing");

@@ -21,7 +21,13 @@ enum class Kind : std::uint8_t { folder = 1, file = 2, link = 3 };
 
 // Whether modification times are part of identity: they are for plain folders, and not for sources whose
 // clones give files the time of their making (git, archives).
-enum class Identity : std::uint8_t { with_mtime = 1, content_only = 2 };
+enum class Identity : std::uint8_t {
+  with_file_mtime = 1,  // those of files, not of links; only in seals of tree format 1
+  content_only = 2,
+  with_mtime = 3,
+};
+
+bool is_identity(std::uint8_t number);
 
 // How the target's file system saw a file when it was sealed; all equal means: not touched since.
 struct Stamp {
@@ -36,7 +42,7 @@ struct Entry {
   std::string name;
   Kind kind = Kind::file;
   std::uint32_t mode = 0644;  // permission bits, 07777; 0777 for links
-  std::int64_t mtime_ns = 0;  // since the epoch; files and folders
+  std::int64_t mtime_ns = 0;  // since the epoch
   std::uint64_t size = 0;     // files only
   base::Digest digest{};      // content of a file, everything below a folder; zero for links
   std::string target;         // links only

@@ -14,7 +14,8 @@ using base::ByteWriter;
 using base::Code;
 using base::Error;
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWithoutLinkTimes = 1;  // the version before: seals of it lie about
 constexpr std::uint8_t kFolderByDigest = 4;  // beside the values of Kind: a folder that a part does not open
 constexpr std::size_t kLeastEntry = 4;       // bytes: kind, a name of one byte, one more
 // Paths are shared on the wire and not in memory; this keeps a small hostile message from becoming gigabytes.
@@ -54,7 +55,7 @@ void write_entry(ByteWriter& writer, const Tree& tree, const Folder& folder, con
   if (entry.kind == Kind::folder) return write_folder_entry(writer, tree, folder, entry);
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
   if (entry.kind == Kind::link) {
-    writer.text(entry.target);
+    writer.signed_varint(entry.mtime_ns).text(entry.target);
     return;
   }
   writer.varint(entry.mode).signed_varint(entry.mtime_ns).varint(entry.size).digest(entry.digest);
@@ -85,11 +86,11 @@ class TreeDecoder {
   };
 
   void read_head() {
-    const std::uint8_t version = reader_.u8();
-    if (version != kVersion)
-      throw reader_.error(fmt::format("format {}, this program knows {}", version, kVersion));
+    version_ = reader_.u8();
+    if (version_ != kVersion && version_ != kWithoutLinkTimes)
+      throw reader_.error(fmt::format("format {}, this program knows {}", version_, kVersion));
     const std::uint8_t identity = reader_.u8();
-    if (identity != 1 && identity != 2) throw reader_.error("unknown kind of identity");
+    if (!is_identity(identity)) throw reader_.error("unknown kind of identity");
     tree_.identity = static_cast<Identity>(identity);
     const std::uint8_t stamps = reader_.u8();
     if (stamps > 1) throw reader_.error("unknown flags");
@@ -147,6 +148,7 @@ class TreeDecoder {
     if (kind == static_cast<std::uint8_t>(Kind::link)) {
       entry.kind = Kind::link;
       entry.mode = 0777;
+      if (version_ != kWithoutLinkTimes) entry.mtime_ns = reader_.signed_varint();
       entry.target = reader_.text(kMaxTarget);
       return entry;
     }
@@ -171,6 +173,7 @@ class TreeDecoder {
   ByteReader reader_;
   Tree tree_;
   Folder root_;
+  std::uint8_t version_ = kVersion;
   Stamps stamps_ = Stamps::no;
   std::vector<Frame> stack_;
   std::size_t path_bytes_ = 0;

@@ -152,6 +152,7 @@ class Walker {
     entry.kind = kind;
     if (kind == Kind::link) {
       entry.mode = 0777;
+      entry.mtime_ns = base::nanoseconds(status.st_mtim);
       entry.target = read_link(::dirfd(dir.get()), entry.name, row->shown);
       if (entry.target.empty()) return;
     }

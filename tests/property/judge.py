@@ -1,8 +1,8 @@
 """Is the target what the source is? Told by `rsync` and `find`, which know nothing of the deployer, and by what was
 written down of each release when it was made.
 
-By design a deploy does not keep setuid, setgid and sticky bits, nor the times of links. The time of a folder alone is
-no change, and below a folder in which nothing changed folders keep the times that they have (docs/formats.md)."""
+By design a deploy does not keep setuid, setgid and sticky bits. The time of a folder alone is no change, and below a
+folder in which nothing changed folders keep the times that they have (docs/formats.md)."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ class Listing:
             if placed and not path:
                 continue
             self.lines[path] = {
-                b"f": lambda: (kind, mode, size, time), b"d": lambda: (kind, mode, time), b"l": lambda: (kind, target)
+                b"f": lambda: (kind, mode, size, time), b"d": lambda: (kind, mode, time), b"l": lambda: (kind, target, time)
             }.get(kind, lambda: (kind,))()
             if kind == b"f" and int(count) > 1:
                 self.names.setdefault(inode, set()).add(path)
@@ -109,7 +109,7 @@ class Judge:
 
     def rsync(self, source, target, folder_times):
         """The lines of what a dry run would do, every content compared by checksum."""
-        flags = ["-anicAX", "--delete", "--omit-link-times"]
+        flags = ["-anicAX", "--delete"]
         flags += ["-H"] if "hardlinks" in self.features else []
         flags += [] if folder_times else ["--omit-dir-times"]
         flags += ["--exclude=/.porter"] if self.placed else []

@@ -104,17 +104,31 @@ TEST_CASE("random junk is an error or spells a canonical tree") {
   std::mt19937 random(5);
   for (int i = 0; i < 3000; ++i) {
     std::string bytes = random_bytes(random, random() % 60);
-    if (i % 2 == 0) bytes = std::string("\x01\x01\x01\x24\x00", 5) + bytes;
+    if (i % 2 == 0) bytes = std::string("\x02\x03\x01\x24\x00", 5) + bytes;
     check_survives(bytes);
   }
 }
 
+TEST_CASE("trees of the format before are read: their links have no time") {
+  // Of docs/formats.md before links had one: the same tree as below.
+  const std::string before =
+      *base::from_hex(
+          "010100ed030002010362696eed0300030372756e0762696e2f72756e01020372756ea403000a"
+          "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf");
+  Tree tree = tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}});
+  tree.identity = Identity::with_file_mtime;
+  tree.seal_digests();
+  CHECK(decode_tree(before) == tree);
+  CHECK(base::to_hex(tree.root_digest()) ==
+        "OLDROOT");
+}
+
 TEST_CASE("a hostile announcement of many entries or endless depth costs nothing") {
   base::ByteWriter many;
-  many.u8(1).u8(1).u8(0).varint(0755).signed_varint(0).varint(1ULL << 40U);
+  many.u8(2).u8(3).u8(0).varint(0755).signed_varint(0).varint(1ULL << 40U);
   CHECK_THROWS_AS(decode_tree(many.data()), base::Error);
   base::ByteWriter deep;
-  deep.u8(1).u8(1).u8(0).varint(0755).signed_varint(0);
+  deep.u8(2).u8(3).u8(0).varint(0755).signed_varint(0);
   for (int i = 0; i < 100'000; ++i)
     deep.varint(1).u8(1).text("d").varint(0755).signed_varint(0);
   deep.varint(0);
@@ -136,7 +150,7 @@ TEST_CASE("trees and folder digests are the documented bytes") {
     return base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
   };
   CHECK(hex(encode_tree(tree, Stamps::no)) ==
-        "010200ed030002010362696eed0300030372756e0762696e2f72756e01020372756ea403000a"
+        "020200ed030002010362696eed0300030372756e000762696e2f72756e01020372756ea403000a"
         "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf");
   CHECK(hex(encode_folder_digests(folder_digests(tree))) ==
         "010200005911d28f8633f6304a0221da81b5f1429a048061461d310078cd0e2a29f3eb7f"

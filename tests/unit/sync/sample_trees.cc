@@ -17,7 +17,11 @@ std::string odd_name(std::mt19937& random, int number) {
 }
 
 Entry random_entry(std::mt19937& random, int number) {
-  if (random() % 5 == 0) return link_entry(odd_name(random, number), "../x\n" + std::to_string(random() % 3));
+  if (random() % 5 == 0) {
+    Entry link = link_entry(odd_name(random, number), "../x\n" + std::to_string(random() % 3));
+    link.mtime_ns = static_cast<std::int64_t>(random() % 3);
+    return link;
+  }
   Entry entry =
       file_entry(odd_name(random, number), std::to_string(random() % 40), random() % 2 == 0 ? 0644 : 0755);
   entry.size = random() % 3 == 0 ? 100'000 + random() % 3 : entry.size;

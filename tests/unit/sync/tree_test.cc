@@ -47,6 +47,9 @@ TEST_CASE("a folder's digest covers names, kinds, modes, contents and targets, a
   CHECK(changed([](Tree& t) { t.folders[0].mode = 0700; }, always));
   CHECK_FALSE(changed([](Tree& t) { t.folders[1].entries[0].mtime_ns = 5; }, always));
   CHECK(changed([](Tree& t) { t.folders[1].entries[0].mtime_ns = 5; }, Identity::with_mtime));
+  CHECK(changed([](Tree& t) { t.folders[1].entries[1].mtime_ns = 5; }, Identity::with_mtime));
+  CHECK_FALSE(changed([](Tree& t) { t.folders[1].entries[1].mtime_ns = 5; }, Identity::with_file_mtime));
+  CHECK_FALSE(changed([](Tree& t) { t.folders[1].entries[1].mtime_ns = 5; }, always));
   CHECK_FALSE(changed([](Tree& t) { t.folders[1].mtime_ns = 5; }, Identity::with_mtime));
   CHECK_FALSE(changed([](Tree& t) { t.folders[1].entries[0].stamp.inode = 5; }, Identity::with_mtime));
 }

@@ -53,6 +53,8 @@ TEST_CASE("a walk sees names of all bytes, links of all sorts and empty folders"
   fs::create_symlink("/etc/passwd", root / "l-absolute");
   fs::create_symlink("nowhere\n", root / "l-dangling");
   fs::create_symlink("l-loop", root / "l-loop");
+  const timespec times[2] = {{0, UTIME_OMIT}, {7, 5}};
+  REQUIRE(::utimensat(AT_FDCWD, (root / "l-loop").c_str(), times, AT_SYMLINK_NOFOLLOW) == 0);
   const Tree tree = walk_folder(root, {});
   CHECK(tree.folders[0].entries.size() == names.size() + 5);
   for (const std::string& name : names) {
@@ -65,6 +67,7 @@ TEST_CASE("a walk sees names of all bytes, links of all sorts and empty folders"
   CHECK(tree.find("l-absolute")->target == "/etc/passwd");
   CHECK(tree.find("l-dangling")->target == "nowhere\n");
   CHECK(tree.find("l-loop")->target == "l-loop");
+  CHECK(tree.find("l-loop")->mtime_ns == 7'000'000'005);
   CHECK(tree.find_folder("empty/er")->entries.empty());
   CHECK_NOTHROW(check_canonical(tree));
 }
