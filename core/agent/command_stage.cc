@@ -44,8 +44,8 @@ void send_base_part(Output& output, const sync::Tree& base, const std::string& e
   }
 }
 
-// The file that is arriving in pieces, directly or through a patch: one of both, or nothing after a failure; the
-// rest of its pieces is dropped then.
+// The file that is arriving in pieces, directly or through a patch: one of both, or nothing after a failure;
+// the rest of its pieces is dropped then.
 struct StageCommand::Incoming {
   FileNumber number = 0;
   std::optional<FileWriter> writer;
@@ -64,6 +64,16 @@ struct StageCommand::Incoming {
 };
 
 namespace {
+
+// What does not become the wanted content, since an old version is another by now, is asked for again.
+template <class Work>
+void as_far_as_it_fits(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() != Code::protocol) throw;
+  }
+}
 
 Take to_take(protocol::LinkMode link) {
   switch (link) {
@@ -255,27 +265,21 @@ void StageCommand::open_patch(FileNumber number) {
   std::vector<sync::Copy> copies = std::move(told_[number].copies);
   told_.erase(number);
   if (!basis) return;
-  auto rebuild = std::make_shared<FileRebuild>(
-      at_.stage->rebuild(refs_[number], std::move(*basis), std::move(copies)));
-  crew_->add_bounded([rebuild, stop = stop_] { rebuild->copy(stop); }, kPiecesWaiting);
+  auto rebuild =
+      std::make_shared<FileRebuild>(at_.stage->rebuild(refs_[number], std::move(*basis), std::move(copies)));
+  crew_->add_bounded([rebuild, stop = stop_] { as_far_as_it_fits([&] { rebuild->copy(stop); }); },
+                     kPiecesWaiting);
   incoming_->patch = std::make_unique<sync::PatchJob>(
       sync::FileRanges(rebuild->basis(), rebuild->rest().of_old), sync::total_size(rebuild->rest().of_new),
       [rebuild](std::string_view bytes) { rebuild->write(bytes); });
   incoming_->rebuild = std::move(rebuild);
 }
 
-// Not of the wanted content: it is asked for again.
 void StageCommand::finish_patch() {
   incoming_->patch->finish();
-  crew_->add_bounded(
-      [rebuild = std::move(incoming_->rebuild), stop = stop_] {
-        try {
-          rebuild->finish(stop);
-        } catch (const Error& error) {
-          if (error.code() != Code::protocol) throw;
-        }
-      },
-      kPiecesWaiting);
+  crew_->add_bounded([rebuild = std::move(incoming_->rebuild),
+                      stop = stop_] { as_far_as_it_fits([&] { rebuild->finish(stop); }); },
+                     kPiecesWaiting);
 }
 
 void StageCommand::accept(FileNumber number, const protocol::Piece& piece) {

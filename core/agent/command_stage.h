@@ -1,8 +1,8 @@
 #pragma once
 // One stage on its way in: from the folder digests to the last file. The thread that reads the wire calls
-// everything here; a crew takes what is there already, writes small files and brings over what large ones have from
-// old versions, and one more thread says what these hold (signer.h), so that content goes on arriving meanwhile and
-// neither end waits for the other.
+// everything here; a crew takes what is there already, writes small files and brings over what large ones
+// have from old versions, and one more thread says what these hold (signer.h), so that content goes on
+// arriving meanwhile and neither end waits for the other.
 
 #include <map>
 #include <memory>
@@ -39,8 +39,8 @@ class StageCommand {
   void send_base(const std::string& encoded_digests);
   // A further piece of the wanted tree; with the last one the release folder is made.
   void wanted_piece(const protocol::Piece& piece);
-  // The last one makes folders, takes what is there already, and has the old versions of large files described.
-  // Throws Error(no_space) before that when all of it will not fit.
+  // The last one makes folders, takes what is there already, and has the old versions of large files
+  // described. Throws Error(no_space) before that when all of it will not fit.
   void files_to_come(protocol::FilesToCome more);
   void batch(protocol::Batch batch);
   void content(const protocol::ContentPiece& piece);

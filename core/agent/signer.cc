@@ -85,7 +85,8 @@ void Signer::send_table(FileNumber number, const Basis& basis) {
   const std::string all = sync::encode_blocks(sync::make_block_table(basis.fd.get(), basis.size, stop_));
   for (std::string_view left = all; !left.empty(); left.remove_prefix(std::min(left.size(), kPiece))) {
     const std::string_view piece = left.substr(0, kPiece);
-    output_.send(protocol::BlockTablePiece{number, basis.size, {piece.size() == left.size(), std::string(piece)}});
+    output_.send(
+        protocol::BlockTablePiece{number, basis.size, {piece.size() == left.size(), std::string(piece)}});
   }
 }
 

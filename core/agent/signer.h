@@ -1,6 +1,6 @@
 #pragma once
-// The thread that reads old files for a stage and says what they hold: block tables, signatures. It is the only
-// one that a full output holds up. Any thread may ask; it answers in the order in which it is asked.
+// The thread that reads old files for a stage and says what they hold: block tables, signatures. It is the
+// only one that a full output holds up. Any thread may ask; it answers in the order in which it is asked.
 
 #include <condition_variable>
 #include <deque>
@@ -32,8 +32,8 @@ class Signer {
 
   // A block table of a large old version, a signature of another one.
   void describe(FileNumber number);
-  // A signature of what `copies` to a file of `new_size` bytes leave of the old version. When they do not fit that,
-  // since it changed meanwhile, the file is asked for whole.
+  // A signature of what `copies` to a file of `new_size` bytes leave of the old version. When they do not fit
+  // that, since it changed meanwhile, the file is asked for whole.
   void sign_rest(FileNumber number, std::vector<sync::Copy> copies, std::uint64_t new_size);
 
  private:

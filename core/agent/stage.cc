@@ -253,7 +253,8 @@ std::uint64_t Stage::deletions() const {
     const sync::Folder* now = parts_->wanted.find_folder(before.path);
     if (now != nullptr && now->digest == before.digest) continue;
     for (const sync::Entry& entry : before.entries)
-      count += entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
+      count +=
+          entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
   }
   return count;
 }

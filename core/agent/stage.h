@@ -2,10 +2,10 @@
 // A release being built. Layout releases: directly in releases/<id>, its final name, unsealed until the seal
 // exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
 //
-// Order of use: set_wanted → fit_spare → make_folders → clone_same → put_files / begin_file / rebuild for what is
-// missing → make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file, open_basis,
-// rebuild and the calls of a FileWriter or FileRebuild may run in several threads at once for different files;
-// the rest is for one thread. Errors carry the path. The Site must outlive its Stage.
+// Order of use: set_wanted → fit_spare → make_folders → clone_same → put_files / begin_file / rebuild for
+// what is missing → make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file,
+// open_basis, rebuild and the calls of a FileWriter or FileRebuild may run in several threads at once for
+// different files; the rest is for one thread. Errors carry the path. The Site must outlive its Stage.
 
 #include <cstdint>
 #include <memory>
@@ -72,8 +72,8 @@ struct Basis {
 };
 
 // A large file on its way into the stage that has much of its content from an old one. When the basis is the
-// stage's own and everything stays at its place, that file is changed where it differs; otherwise a new one is
-// made. Without finish() the file is removed, whichever it is.
+// stage's own and everything stays at its place, that file is changed where it differs; otherwise a new one
+// is made. Without finish() the file is removed, whichever it is.
 class FileRebuild {
  public:
   FileRebuild(FileRebuild&&) noexcept;
@@ -83,13 +83,13 @@ class FileRebuild {
   // What the copies leave, and the basis for it.
   const sync::Rest& rest() const;
   int basis() const;
-  // Brings over what is copied: the long part of the work. May be called by any thread while another one writes;
-  // finish() does it if nobody did. Both throw Interrupted when `stop` comes.
+  // Brings over what is copied: the long part of the work. May be called by any thread while another one
+  // writes; finish() does it if nobody did. Both throw Interrupted when `stop` comes.
   void copy(const base::CancelToken& stop = {});
   // The next bytes of what the copies leave of the new file.
   void write(std::string_view bytes);
-  // Gives the file its mode and time, then checks the digest of all of it, on all cores. A mismatch removes the
-  // file and throws Error(protocol); it may then be sent whole.
+  // Gives the file its mode and time, then checks the digest of all of it, on all cores. A mismatch removes
+  // the file and throws Error(protocol); it may then be sent whole.
   void finish(const base::CancelToken& stop = {});
 
  private:
@@ -109,14 +109,14 @@ class Stage {
   // Absolute: the release's final folder, or the site's for inplace.
   const std::string& path() const;
 
-  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical, Error(refused)
-  // when it would write into .porter.
+  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical,
+  // Error(refused) when it would write into .porter.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
-  // A stage that was made from a spare keeps what is right already; what is not goes, but for large old versions of
-  // the files `rebuilt` (ascending) that can become the new ones in place. False when there was none, or it was
-  // of no use: the stage is empty then.
+  // A stage that was made from a spare keeps what is right already; what is not goes, but for large old
+  // versions of the files `rebuilt` (ascending) that can become the new ones in place. False when there was
+  // none, or it was of no use: the stage is empty then.
   bool fit_spare(const std::vector<sync::EntryRef>& rebuilt);
   // Those old versions go as well, for the room that they take.
   void drop_bases();

@@ -126,7 +126,8 @@ struct Slot {
   std::string subject() const;
 };
 Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref);
-// A new file, for reading and writing. What is there is from an earlier try, or a clone that turned out wrong.
+// A new file, for reading and writing. What is there is from an earlier try, or a clone that turned out
+// wrong.
 base::UniqueFd make_file(const Slot& slot, mode_t mode);
 
 // The name of a seal's note that says that the release was made with Durability::none.

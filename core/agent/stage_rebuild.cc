@@ -23,13 +23,14 @@ using base::UniqueFd;
 
 namespace {
 
-// In place all that is new is held back until the end, since librsync may want to read any old byte until then.
+// In place all that is new is held back until the end, since librsync may want to read any old byte until
+// then.
 constexpr std::uint64_t kMostHeldBack = 4U << 20U;
 constexpr std::uint64_t kLeavesToDisk = 16;  // then the disk gets to work
 
 bool all_in_place(const std::vector<sync::Copy>& copies) {
   return !copies.empty() && std::all_of(copies.begin(), copies.end(),
-                     [](const sync::Copy& copy) { return copy.from == copy.to; });
+                                        [](const sync::Copy& copy) { return copy.from == copy.to; });
 }
 
 std::optional<Basis> basis_of(UniqueFd fd, bool own) {
@@ -44,7 +45,8 @@ std::optional<Basis> Stage::open_basis(sync::EntryRef file) const {
   const std::string path = parts_->wanted.path_of(file);
   if (parts_->bases.has(file)) {
     constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    if (auto own = basis_of(UniqueFd(open_beneath(parts_->tree.descriptor(), path, kFlags)), true)) return own;
+    if (auto own = basis_of(UniqueFd(open_beneath(parts_->tree.descriptor(), path, kFlags)), true))
+      return own;
   }
   if (!parts_->live) return std::nullopt;
   auto live = parts_->live->try_open_file(path);
@@ -64,8 +66,8 @@ struct FileRebuild::State {
   std::string held_back;  // in place
   std::once_flag copied;
   base::LeafDigests leaves{0};
-  std::size_t gap = 0;            // of rest.of_new, that is written to next
-  std::uint64_t into_gap = 0;     // bytes of it that are there
+  std::size_t gap = 0;         // of rest.of_new, that is written to next
+  std::uint64_t into_gap = 0;  // bytes of it that are there
 
   sync::Entry& entry() const { return parts->wanted.at(ref); }
   std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
@@ -122,7 +124,8 @@ void FileRebuild::copy(const base::CancelToken& stop) {
   });
 }
 
-// Leaf by leaf of the digest: while one core copies, another one reads what is complete, as long as it is at hand.
+// Leaf by leaf of the digest: while one core copies, another one reads what is complete, as long as it is at
+// hand.
 void FileRebuild::State::copy_all(const base::CancelToken& stop) {
   const std::uint64_t size = entry().size;
   if (leaves.count() == 0) {
@@ -158,7 +161,8 @@ std::uint64_t FileRebuild::State::copy_to(const sync::Range& range) const {
 void FileRebuild::State::start_to_disk(std::uint64_t leaf) const {
   if (leaf % kLeavesToDisk != kLeavesToDisk - 1) return;
   constexpr auto kBytes = static_cast<off_t>(kLeavesToDisk * base::kLeafBytes);
-  ::sync_file_range(made.get(), static_cast<off_t>(leaf / kLeavesToDisk) * kBytes, kBytes, SYNC_FILE_RANGE_WRITE);
+  ::sync_file_range(made.get(), static_cast<off_t>(leaf / kLeavesToDisk) * kBytes, kBytes,
+                    SYNC_FILE_RANGE_WRITE);
 }
 
 void FileRebuild::write(std::string_view bytes) {

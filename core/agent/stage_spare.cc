@@ -1,6 +1,6 @@
 // Fitting a spare to the wanted tree: one look at everything that is there, folder by folder, several at
-// once. Nothing about it is trusted but what a stamp or the content itself proves. A file that differs goes and is
-// made anew, unless it is a large one that may become the wanted one where it is (stage_rebuild.cc).
+// once. Nothing about it is trusted but what a stamp or the content itself proves. A file that differs goes
+// and is made anew, unless it is a large one that may become the wanted one where it is (stage_rebuild.cc).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,8 +123,8 @@ class Fitter {
     return true;
   }
 
-  // Of the same size, since then what did not change is likely to be where it was; and one whose blocks will be
-  // compared. It is nobody's to read while it changes.
+  // Of the same size, since then what did not change is likely to be where it was; and one whose blocks will
+  // be compared. It is nobody's to read while it changes.
   bool keep_basis(const Beneath& here, sync::EntryRef ref) {
     if (!std::binary_search(rebuilt_.begin(), rebuilt_.end(), ref)) return false;
     const sync::Entry& entry = parts_.wanted.at(ref);

@@ -16,8 +16,8 @@ void clone_content(int from, int to, const CancelToken* cancel = nullptr);
 void share_content(int from, int to);
 void copy_content(int from, int to, const CancelToken* cancel = nullptr);
 
-// Copies `size` bytes at one offset of `from` to another of `to`, within the kernel where it can (which shares
-// blocks where the file system can), else by reading and writing. False when `from` ends before.
+// Copies `size` bytes at one offset of `from` to another of `to`, within the kernel where it can (which
+// shares blocks where the file system can), else by reading and writing. False when `from` ends before.
 bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size);
 
 }  // namespace porter::base

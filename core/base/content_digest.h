@@ -5,7 +5,8 @@
 // a deploy (about 1.3 GB/s, once on each end), so it is made of leaves that all cores work on:
 //
 //   leaf(i)  = SHA-256 of the bytes [i × 1 MiB, (i + 1) × 1 MiB), the last one shorter
-//   digest   = SHA-256("porter leaves\n", size as 8 bytes, big-endian, leaf(0), leaf(1), …) XOR 0xA5 in each byte
+//   digest   = SHA-256("porter leaves\n", size as 8 bytes, big-endian, leaf(0), leaf(1), …) XOR 0xA5 in each
+//   byte
 //
 // XOR, so that a small file which holds just these bytes has another digest: for two contents with one digest
 // somebody must find colliding SHA-256 sums, or two that differ in that very pattern, which is as hard.
@@ -32,8 +33,8 @@ inline constexpr std::uint64_t kLeavesFrom = 4 * kLeafBytes;
 // Of bytes in memory.
 Digest content_digest(std::string_view bytes);
 // Of the first `size` bytes of a file, on all cores when that pays; its position does not matter and stays.
-// Nothing when the file ends before. Throws Error(io), and Interrupted when `cancel`, if there is one, comes. Any
-// thread.
+// Nothing when the file ends before. Throws Error(io), and Interrupted when `cancel`, if there is one, comes.
+// Any thread.
 std::optional<Digest> content_digest(int fd, std::uint64_t size, const CancelToken* cancel = nullptr);
 
 // Of a file that is being made, whose leaves may be read as soon as they are complete.

@@ -1,8 +1,8 @@
 #pragma once
 // The operator's side of one stage: what differs, what to send, the sending. Four steps however many files
 // there are (docs/protocol.md, "A deploy"): digests out, base tree in; wanted tree, announcements and content
-// out while block tables and signatures come in; stage_end out, report in; and a second round only for what went wrong.
-// Memory does not depend on the size of files. Used by AgentEndpoint, on its thread.
+// out while block tables and signatures come in; stage_end out, report in; and a second round only for what
+// went wrong. Memory does not depend on the size of files. Used by AgentEndpoint, on its thread.
 
 #include <chrono>
 #include <map>

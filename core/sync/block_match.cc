@@ -20,8 +20,8 @@ using base::Error;
 // A piece of work for one core; a multiple of the block, so that what did not move is found at once.
 constexpr std::uint64_t kSegment = 16U << 20U;
 constexpr std::size_t kBuffer = 256U << 10U;  // a window, and what it rolls over
-// Blocks that have the weak sum and are others: none in a million files by chance. A table may be made so that
-// there is one at each byte.
+// Blocks that have the weak sum and are others: none in a million files by chance. A table may be made so
+// that there is one at each byte.
 constexpr int kMostMisses = 64;
 constexpr std::size_t kFilterBits = 64;  // for each block: one place in so many is not sorted out at once
 

@@ -25,8 +25,9 @@ struct Copy {
 // Shorter ones are not worth being told.
 inline constexpr std::uint64_t kLeastCopy = 1U << 10U;
 
-// Ascending in the new file, none over another, none shorter than kLeastCopy. Throws Error(io), also when the file
-// ends before `new_size`, and Interrupted. Whatever a hostile table holds, time is bounded by the file's size.
+// Ascending in the new file, none over another, none shorter than kLeastCopy. Throws Error(io), also when the
+// file ends before `new_size`, and Interrupted. Whatever a hostile table holds, time is bounded by the file's
+// size.
 std::vector<Copy> match_blocks(const BlockTable& old, int new_fd, std::uint64_t new_size,
                                const base::CancelToken& cancel);
 

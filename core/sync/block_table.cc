@@ -46,8 +46,8 @@ StrongSum strong_sum(std::string_view bytes) {
   return {sum.high64, sum.low64};
 }
 
-// One chain of multiplications would take four cycles a byte. Lane k sums up bytes k, k + 32, k + 64, …, which the
-// compiler turns into vector instructions; the lanes are put together in the end.
+// One chain of multiplications would take four cycles a byte. Lane k sums up bytes k, k + 32, k + 64, …,
+// which the compiler turns into vector instructions; the lanes are put together in the end.
 std::uint32_t weak_sum(std::string_view bytes) {
   constexpr std::size_t kLanes = 32;
   constexpr std::uint32_t kStride = power_of_multiplier(kLanes);
@@ -99,15 +99,16 @@ BlockTableLoader::BlockTableLoader(std::uint64_t file_size)
 
 void BlockTableLoader::feed(std::string_view bytes) {
   if (bytes.size() > expected_ - bytes_.size())
-    throw Error(Code::protocol,
-                fmt::format("block table: longer than the {} bytes that the file's size asks for", expected_));
+    throw Error(
+        Code::protocol,
+        fmt::format("block table: longer than the {} bytes that the file's size asks for", expected_));
   bytes_.append(bytes);
 }
 
 BlockTable BlockTableLoader::finish() {
   if (bytes_.size() != expected_)
-    throw Error(Code::protocol, fmt::format("block table: {} bytes, the file's size asks for {}",
-                                            bytes_.size(), expected_));
+    throw Error(Code::protocol,
+                fmt::format("block table: {} bytes, the file's size asks for {}", bytes_.size(), expected_));
   BlockTable table{file_size_, std::vector<BlockSum>(blocks_of(file_size_))};
   base::ByteReader reader(bytes_, "block table");
   for (BlockSum& block : table.blocks) {

@@ -3,9 +3,9 @@
 // target makes the table of its old file, the operator's side looks for its blocks in the new one
 // (block_match.h).
 //
-// Each block has a strong sum (XXH3-128: some 12 GB/s, not meant to withstand anybody; the digest of the whole file
-// decides in the end) and a weak one that can be moved on by a byte at a time, to find the block wherever it is.
-// The weak sum is Rabin and Karp's: sum of byte[i] × M^(n - 1 - i), modulo 2^32.
+// Each block has a strong sum (XXH3-128: some 12 GB/s, not meant to withstand anybody; the digest of the
+// whole file decides in the end) and a weak one that can be moved on by a byte at a time, to find the block
+// wherever it is. The weak sum is Rabin and Karp's: sum of byte[i] × M^(n - 1 - i), modulo 2^32.
 
 #include <compare>
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace porter::sync {
 
 inline constexpr std::uint64_t kBlockBytes = 64U << 10U;
 
-// Old files from this size on are worth a table: it costs a round trip more, and saves most of librsync's work. Below
-// it that is some 20 ms.
+// Old files from this size on are worth a table: it costs a round trip more, and saves most of librsync's
+// work. Below it that is some 20 ms.
 inline constexpr std::uint64_t kTableFrom = 4U << 20U;
 
 struct StrongSum {
@@ -68,8 +68,8 @@ BlockTable make_block_table(int fd, std::uint64_t size, const base::CancelToken&
 // The bytes on the wire: weak (4 bytes) and strong sum (16), big-endian, one block after the other.
 std::string encode_blocks(const BlockTable& table);
 
-// Takes a table from a peer: exactly as many bytes as the file's size asks for, and no more than 1 GiB of them
-// (3 TiB of file). Throws Error(protocol).
+// Takes a table from a peer: exactly as many bytes as the file's size asks for, and no more than 1 GiB of
+// them (3 TiB of file). Throws Error(protocol).
 class BlockTableLoader {
  public:
   explicit BlockTableLoader(std::uint64_t file_size);

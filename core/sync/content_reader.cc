@@ -64,7 +64,8 @@ std::optional<std::string> ContentReader::read(EntryRef ref) {
     if (bytes.size() == composed_.tree.at(ref).size && has_stamp(fd.get(), composed_.tree.at(ref)))
       return bytes;
   }
-  if (bytes.size() != composed_.tree.at(ref).size || base::content_digest(bytes) != composed_.tree.at(ref).digest)
+  if (bytes.size() != composed_.tree.at(ref).size ||
+      base::content_digest(bytes) != composed_.tree.at(ref).digest)
     return std::nullopt;
   return bytes;
 }

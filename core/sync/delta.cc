@@ -137,10 +137,12 @@ class RsyncJob {
 
  private:
   void refill() {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), file_.size() - position_));
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), file_.size() - position_));
     const std::size_t got = file_.read(input_.data(), wanted, position_, subject_);
     if (got < wanted)
-      throw Error(Code::io, fmt::format("{}: the file became shorter than its {} bytes", subject_, file_.size()));
+      throw Error(Code::io,
+                  fmt::format("{}: the file became shorter than its {} bytes", subject_, file_.size()));
     position_ += got;
     buffers_.next_in = input_.data();
     buffers_.avail_in = got;

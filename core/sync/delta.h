@@ -1,8 +1,8 @@
 #pragma once
-// Deltas of large files, or of what blocks (block_match.h) leave of them, by librsync, streaming: memory stays
-// bounded whatever the size. The target makes a signature of its old file (SignatureJob), the operator's side
-// loads it (SignatureLoader) and makes a delta of the new file (DeltaJob), the target patches (PatchJob). All
-// signatures are RabinKarp + BLAKE2.
+// Deltas of large files, or of what blocks (block_match.h) leave of them, by librsync, streaming: memory
+// stays bounded whatever the size. The target makes a signature of its old file (SignatureJob), the
+// operator's side loads it (SignatureLoader) and makes a delta of the new file (DeltaJob), the target patches
+// (PatchJob). All signatures are RabinKarp + BLAKE2.
 //
 // librsync cannot tell that a basis is the wrong one, and strong sums are cut short: callers check the
 // digest of what came out, and send the whole file when it is another. Each job is used by one thread at a

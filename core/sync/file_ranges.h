@@ -24,8 +24,8 @@ class FileRanges {
   FileRanges(int fd, std::vector<Range> ranges);
 
   std::uint64_t size() const { return size_; }
-  // As many bytes as there are from `position` on, up to `length`; fewer also when the file became shorter. Throws
-  // Error(io).
+  // As many bytes as there are from `position` on, up to `length`; fewer also when the file became shorter.
+  // Throws Error(io).
   std::size_t read(char* into, std::size_t length, std::uint64_t position, const char* subject) const;
 
  private:

@@ -5,8 +5,8 @@
 // it). Plain values, no threads inside. Names and link targets are bytes: any byte but NUL, and '/' only in
 // targets.
 
-#include <cstddef>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,5 +1,5 @@
-// Block tables and copies as a hostile peer sends them, and honest ones there and back. The first byte says which;
-// the next two are a size, or how far contents move.
+// Block tables and copies as a hostile peer sends them, and honest ones there and back. The first byte says
+// which; the next two are a size, or how far contents move.
 
 #include <sys/mman.h>
 
@@ -72,12 +72,15 @@ void hostile_copies(std::string_view bytes) {
 
 void there_and_back(std::string_view bytes, std::size_t shift) {
   const std::string old = blow_up(bytes, 4 * sync::kBlockBytes);
-  const std::string wanted = std::string(bytes.substr(bytes.size() / 2)) + old.substr(std::min(shift, old.size()));
+  const std::string wanted =
+      std::string(bytes.substr(bytes.size() / 2)) + old.substr(std::min(shift, old.size()));
   const base::UniqueFd file = file_of(old);
   const sync::BlockTable table = sync::make_block_table(file.get(), old.size(), {});
-  require(load(sync::encode_blocks(table), old.size()).blocks == table.blocks, "a table arrives as it was made");
+  require(load(sync::encode_blocks(table), old.size()).blocks == table.blocks,
+          "a table arrives as it was made");
   for (const sync::Copy& copy : match(table, wanted))
-    require(wanted.compare(copy.to, copy.size, old, copy.from, copy.size) == 0, "a copy is what the old file has");
+    require(wanted.compare(copy.to, copy.size, old, copy.from, copy.size) == 0,
+            "a copy is what the old file has");
 }
 
 }  // namespace

@@ -38,7 +38,9 @@ const std::string& basis() {
 std::string delta_for(const sync::Signature& signature, std::string_view content) {
   const base::UniqueFd file = file_of(content);
   std::string delta;
-  sync::DeltaJob(signature, {file.get(), content.size()}).run([&](std::string_view bytes) { delta += bytes; });
+  sync::DeltaJob(signature, {file.get(), content.size()}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   return delta;
 }
 
@@ -85,7 +87,8 @@ void there_and_back(std::string_view bytes, std::size_t piece) {
   sync::SignatureJob({old_file.get(), old.size()}).run([&](std::string_view out) { loader.feed(out); });
   const std::string delta = delta_for(loader.finish(), wanted);
   std::string made;
-  sync::PatchJob patch({old_file.get(), old.size()}, wanted.size(), [&](std::string_view out) { made += out; });
+  sync::PatchJob patch({old_file.get(), old.size()}, wanted.size(),
+                       [&](std::string_view out) { made += out; });
   feed_in_pieces(delta, piece, patch);
   patch.finish();
   require(made == wanted, "a delta makes the new file");

@@ -1,5 +1,5 @@
-// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, blocks, delta, event,
-// packed, record, request, journal), made by the rooms' own writers.
+// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, blocks, delta,
+// event, packed, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -14,8 +14,8 @@
 #include "core/event/codec.h"
 #include "core/event/reply.h"
 #include "core/protocol/packer.h"
-#include "core/sync/compare.h"
 #include "core/sync/block_table.h"
+#include "core/sync/compare.h"
 #include "core/sync/delta.h"
 #include "core/sync/manifest.h"
 #include "core/sync/tree_codec.h"
@@ -86,7 +86,9 @@ void write_deltas(Seeds& seeds) {
   loader.feed(signature);
   const sync::Signature loaded = loader.finish();
   std::string delta;
-  sync::DeltaJob(loaded, {new_file.get(), wanted.size()}).run([&](std::string_view bytes) { delta += bytes; });
+  sync::DeltaJob(loaded, {new_file.get(), wanted.size()}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   seeds.add("delta", std::string("\0\xff", 2) + signature.substr(12));
   seeds.add("delta", "\1\xff" + signature);
   seeds.add("delta", "\2\xff" + delta);

@@ -122,7 +122,9 @@ TEST_CASE("a spare's large file becomes the new one where it is, when nothing in
     const base::UniqueFd fd(::open(at.spare().c_str(), O_WRONLY | O_CLOEXEC));
     base::write_at(fd.get(), std::as_bytes(std::span("foreign", 7)), 500'000);
   }
-  SECTION("though its owner may not write it") { REQUIRE(::chmod(at.spare().c_str(), 0400) == 0); }
+  SECTION("though its owner may not write it") {
+    REQUIRE(::chmod(at.spare().c_str(), 0400) == 0);
+  }
   at.deploys_right(wanted);
   CHECK(inode_of(at.live()) == spare);
 }
@@ -133,9 +135,12 @@ TEST_CASE("where that cannot be, a new file is made and the old ones stay as the
   const base::UniqueFd held(::open(at.spare().c_str(), O_RDONLY | O_CLOEXEC));
   const base::UniqueFd live(::open(at.live().c_str(), O_RDONLY | O_CLOEXEC));
   SECTION("something moved, and the size is the same") {
-    at.deploys_right(at.third.substr(1000, kMiddle) + std::string(1000, 'x') + at.third.substr(1000 + kMiddle));
+    at.deploys_right(at.third.substr(1000, kMiddle) + std::string(1000, 'x') +
+                     at.third.substr(1000 + kMiddle));
   }
-  SECTION("the size is another") { at.deploys_right("more" + at.third); }
+  SECTION("the size is another") {
+    at.deploys_right("more" + at.third);
+  }
   SECTION("it has a second name") {
     fs::create_hard_link(at.spare(), at.temporary.path() / "second");
     at.deploys_right(with_change(at.third, 10, "fourth"));
@@ -165,7 +170,8 @@ TEST_CASE("a rebuilt file that is not the wanted one goes, and can be sent whole
   stage.fit_spare({ref});
   stage.make_folders();
   const std::string place = at.site.path() + "/releases/r4/app/large";
-  CHECK(code_of_work([&] { rebuild(stage, ref, with_change(wanted, 10, "fifth.")); }) == base::Code::protocol);
+  CHECK(code_of_work([&] { rebuild(stage, ref, with_change(wanted, 10, "fifth.")); }) ==
+        base::Code::protocol);
   CHECK_FALSE(stage.has(ref));
   CHECK_FALSE(fs::exists(place));
   FileWriter writer = stage.begin_file(ref);

@@ -52,8 +52,8 @@ Digest documented(std::string_view content) {
 }  // namespace
 
 TEST_CASE("the digest of a content is the documented one, however the content comes", "[content_digest]") {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{300'000}, kFrom - 1, kFrom, kFrom + 1,
-                                 5 * kLeaf, 9 * kLeaf + 77}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{300'000}, kFrom - 1, kFrom,
+                                 kFrom + 1, 5 * kLeaf, 9 * kLeaf + 77}) {
     CAPTURE(size);
     const std::string content = random_bytes(size);
     const Digest digest = documented(content);
@@ -90,7 +90,8 @@ TEST_CASE("a small file that holds what a large one's digest is made of has anot
   CHECK(content_digest(preimage(large)) != content_digest(large));
 }
 
-TEST_CASE("a file that ends early has no digest, one that goes on has that of its beginning", "[content_digest]") {
+TEST_CASE("a file that ends early has no digest, one that goes on has that of its beginning",
+          "[content_digest]") {
   const std::string content = random_bytes(kFrom + 10);
   const UniqueFd file = file_of(content);
   CHECK_FALSE(content_digest(file.get(), content.size() + 1).has_value());

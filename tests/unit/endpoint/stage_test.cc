@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
@@ -148,7 +150,18 @@ TEST_CASE("large files of old releases become new ones, whatever was done to the
   };
   change(5'000'000, 1000, 1000);
   change(100, 1000, 1000);
-  change(8'000'000, 10, 10);  // from here on there is a spare
+  change(8'000'000, 10, 10);
+  // From here on there is a spare, which becomes the new release. Within one block old bytes are needed where
+  // new ones have their place.
+  const auto inode_of = [](const fs::path& file) {
+    struct stat info {};
+    REQUIRE(::stat(file.c_str(), &info) == 0);
+    return info.st_ino;
+  };
+  const ino_t spare = inode_of(site / ".porter/spare/large");
+  std::rotate(content.begin() + 3'000'000, content.begin() + 3'020'000, content.begin() + 3'050'000);
+  becomes(content, kLittle);
+  CHECK(inode_of(site / "current/large") == spare);
   change(0, 0, 777);
   change(0, 0, 777);
   change(0, 0, 777);

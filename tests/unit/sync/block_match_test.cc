@@ -50,7 +50,9 @@ std::string rebuilt(const std::string& before, const std::string& after, const s
   SignatureLoader loader(of_old.size());
   SignatureJob(of_old).run([&](std::string_view bytes) { loader.feed(bytes); });
   std::string delta;
-  DeltaJob(loader.finish(), {new_file.get(), rest.of_new}).run([&](std::string_view bytes) { delta += bytes; });
+  DeltaJob(loader.finish(), {new_file.get(), rest.of_new}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   std::string patched;
   PatchJob patch(of_old, total_size(rest.of_new), [&](std::string_view bytes) { patched += bytes; });
   patch.feed(delta);
