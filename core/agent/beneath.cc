@@ -10,11 +10,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
-#include <memory>
 
 #include "core/base/clock.h"
 #include "core/base/clone.h"
 #include "core/base/error.h"
+#include "core/base/folder_entries.h"
 #include "core/base/text.h"
 
 namespace porter::agent {
@@ -43,8 +43,8 @@ EntryKind kind_of(mode_t mode) {
   return EntryKind::other;
 }
 
-EntryKind kind_of_entry(int folder, const dirent& entry) {
-  switch (entry.d_type) {
+EntryKind kind_of_entry(int folder, const char* name, unsigned char type) {
+  switch (type) {
     case DT_DIR:
       return EntryKind::folder;
     case DT_REG:
@@ -57,7 +57,7 @@ EntryKind kind_of_entry(int folder, const dirent& entry) {
       return EntryKind::other;
   }
   struct stat info {};
-  if (::fstatat(folder, entry.d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) return EntryKind::other;
+  if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return EntryKind::other;
   return kind_of(info.st_mode);
 }
 
@@ -210,23 +210,17 @@ std::optional<std::string> Beneath::link_target(std::string_view path) const {
 }
 
 std::vector<FolderEntry> Beneath::list(std::string_view path) const {
-  if (!path.empty()) check_relative(path);
-  const int fd = open_beneath(fd_.get(), std::string(path), O_RDONLY | O_DIRECTORY);
-  if (fd < 0) fail(path, errno);
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd), ::closedir);
-  if (!stream) {
-    const UniqueFd closing(fd);
-    fail(path, errno);
-  }
+  // By a descriptor of its own: several threads may list the same folder.
+  return folder(path).list_alone();
+}
+
+std::vector<FolderEntry> Beneath::list_alone() const {
   std::vector<FolderEntry> entries;
-  for (;;) {
-    errno = 0;
-    const dirent* entry = ::readdir(stream.get());
-    if (entry == nullptr && errno != 0) fail(path, errno);
-    if (entry == nullptr) return entries;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") entries.push_back({std::string(name), kind_of_entry(fd, *entry)});
-  }
+  const bool read = base::for_each_entry(fd_.get(), [&](const char* name, unsigned char type) {
+    entries.push_back({name, kind_of_entry(fd_.get(), name, type)});
+  });
+  if (!read) fail("", errno);
+  return entries;
 }
 
 bool Beneath::make_folder(std::string_view path, mode_t mode) const {

@@ -61,6 +61,8 @@ class Beneath {
   std::optional<std::string> link_target(std::string_view path) const;
   // Unsorted, without "." and "..".
   std::vector<FolderEntry> list(std::string_view path = "") const;
+  // The folder itself, by the held descriptor's own position: one thread at a time.
+  std::vector<FolderEntry> list_alone() const;
 
   // True when it was made, false when a folder of that name was there already.
   bool make_folder(std::string_view path, mode_t mode = 0755) const;

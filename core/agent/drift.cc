@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/content_digest.h"
 #include "core/base/crew.h"
@@ -46,27 +47,30 @@ bool same_content(const Beneath& folder, const sync::Entry& entry, const struct 
 // Of one folder after the other; several may be at work at once.
 class DifferenceFinder {
  public:
-  DifferenceFinder(const sync::IgnoreRules& generated, Hash hash, Unlisted unlisted,
+  // Without a tree all is missing.
+  DifferenceFinder(const Beneath* tree, const sync::IgnoreRules& generated, Hash hash, Unlisted unlisted,
                    std::vector<protocol::Difference>& found)
-      : generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {}
+      : generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {
+    if (tree != nullptr) tree_.emplace(*tree);
+  }
 
-  void check(const Beneath* tree, const sync::Folder& folder) {
-    std::optional<Beneath> held;
+  void check(const sync::Folder& folder) {
+    const Beneath* held = nullptr;
     try {
-      if (tree != nullptr) held = tree->try_folder(folder.path);
+      if (tree_) held = tree_->folder(folder.path);
     } catch (const Error&) {
       // A link where a folder was: all below is gone.
     }
     for (const sync::Entry& entry : folder.entries) {
       struct stat now {};
-      const bool there =
-          held && ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
+      const bool there = held != nullptr &&
+                         ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
       if (!there)
         note(DifferenceKind::missing, folder, entry, "");
       else if (std::string what = how_changed(*held, entry, now); !what.empty())
         note(DifferenceKind::changed, folder, entry, std::move(what));
     }
-    if (held && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
+    if (held != nullptr && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
   }
 
  private:
@@ -110,6 +114,7 @@ class DifferenceFinder {
     }
   }
 
+  std::optional<HeldFolder> tree_;
   const sync::IgnoreRules& generated_;
   const Hash hash_;
   const Unlisted unlisted_;
@@ -126,10 +131,10 @@ void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sy
   base::Crew crew(base::Crew::usual_threads(), {});
   for (std::size_t piece = 0; piece < pieces; ++piece) {
     crew.add([&, piece] {
-      DifferenceFinder finder(generated, hash, unlisted, found[piece]);
+      DifferenceFinder finder(tree, generated, hash, unlisted, found[piece]);
       const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
       for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
-        finder.check(tree, sealed.folders[i]);
+        finder.check(sealed.folders[i]);
     });
   }
   crew.finish();

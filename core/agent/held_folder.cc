@@ -1,14 +1,35 @@
 #include "core/agent/held_folder.h"
 
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/sync/tree.h"
+
 namespace porter::agent {
+namespace {
+
+constexpr std::size_t kMostHeld = 16;
+
+}  // namespace
+
+const Beneath* HeldFolder::folder(const std::string& path) {
+  if (path.empty()) return &tree_;
+  while (!held_.empty() && !sync::is_at_or_below(path, held_.back().path))
+    held_.pop_back();
+  if (!held_.empty() && held_.back().path == path) return &held_.back().folder;
+  const Beneath& above = held_.empty() ? tree_ : held_.back().folder;
+  const std::size_t known = held_.empty() ? 0 : held_.back().path.size() + 1;
+  std::optional<Beneath> found = above.try_folder(std::string_view(path).substr(known));
+  if (!found) return nullptr;
+  if (held_.size() == kMostHeld) held_.erase(held_.begin());
+  held_.push_back({path, std::move(*found)});
+  return &held_.back().folder;
+}
 
 int HeldFolder::descriptor(const std::string& path) {
-  if (path.empty()) return tree_.descriptor();
-  if (path_ != path) {
-    folder_ = tree_.try_folder(path);
-    path_ = path;
-  }
-  return folder_ ? folder_->descriptor() : -1;
+  const Beneath* found = folder(path);
+  return found == nullptr ? -1 : found->descriptor();
 }
 
 }  // namespace porter::agent

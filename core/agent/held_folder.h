@@ -1,9 +1,10 @@
 #pragma once
 // Work on many entries of one folder after the other, without a walk from the root for each: the folder asked
-// for last is held open. One thread each.
+// for last is held open, and so are those above it, from which the next one is mostly a step away. One thread
+// each.
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/agent/beneath.h"
 
@@ -14,13 +15,20 @@ class HeldFolder {
   // `tree` must outlive it.
   explicit HeldFolder(const Beneath& tree) : tree_(tree) {}
 
-  // Of the folder at `path`; -1 when it is not there. Throws like Beneath for links and mounts on the way.
+  // The folder at `path`, until the next call; null when it is not there. Throws like Beneath for links and
+  // mounts on the way.
+  const Beneath* folder(const std::string& path);
+  // The same folder's; -1 when it is not there.
   int descriptor(const std::string& path);
 
  private:
+  struct Held {
+    std::string path;
+    Beneath folder;
+  };
+
   const Beneath& tree_;
-  std::optional<Beneath> folder_;
-  std::optional<std::string> path_;
+  std::vector<Held> held_;  // each below the one before
 };
 
 }  // namespace porter::agent

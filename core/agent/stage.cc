@@ -38,6 +38,7 @@ void begin_anew(StageParts& parts) {
   parts.site->root.make_folder(place, 0700);
   parts.tree = parts.site->root.folder(place);
   parts.bases.take_all();
+  parts.settled.assign(parts.wanted.folders.size(), 0);
   for (sync::Folder& folder : parts.wanted.folders) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
@@ -60,6 +61,7 @@ void await_stamps_of_large_files(const StageParts& parts) {
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
 // something was made, and else stay.
 void settle_folder(StageParts& parts, std::uint32_t index) {
+  if (parts.settled[index] != 0 && !parts.changes.has_folder(index)) return;
   const sync::Folder& folder = parts.wanted.folders[index];
   const base::UniqueFd fd(open_beneath(parts.tree.descriptor(), folder.path, O_RDONLY | O_DIRECTORY));
   struct stat info {};
@@ -159,6 +161,7 @@ void Stage::set_wanted(sync::Tree wanted) {
       entry.stamp = {};
   }
   parts_->changes.expect(wanted.folders.size());
+  parts_->settled.assign(wanted.folders.size(), 0);
   parts_->wanted = std::move(wanted);
 }
 

@@ -125,7 +125,7 @@ class Cloner {
       return false;
     }
     settle_file(parts_, to.get(), ref);
-    parts_.changes.add({ref});
+    parts_.made({ref});
     reach("stage: file cloned");
     return true;
   }
@@ -159,9 +159,22 @@ UniqueFd make_file(const Slot& slot, mode_t mode) {
   return fd;
 }
 
+namespace {
+
+template <class Wanted>
+bool has_mode_and_time(const sync::Tree& tree, const Wanted& wanted, const struct stat& info) {
+  const bool timed = tree.identity == sync::Identity::with_mtime;
+  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns);
+}
+
+}  // namespace
+
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info) {
-  const bool timed = wanted.identity == sync::Identity::with_mtime;
-  return (info.st_mode & 07777U) == entry.mode && (!timed || mtime_ns(info) == entry.mtime_ns);
+  return has_mode_and_time(wanted, entry, info);
+}
+
+bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info) {
+  return has_mode_and_time(wanted, folder, info);
 }
 
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
@@ -235,7 +248,7 @@ std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
     made.push_back(file.file);
     reach("stage: file finished");
   }
-  parts_->changes.add(made);
+  parts_->made(made);
   return wrong;
 }
 
@@ -304,7 +317,7 @@ void FileWriter::finish() {
                                             base::to_hex(digest), base::to_hex(entry.digest)));
   settle_file(*state_->parts, state_->fd.get(), state_->ref);
   state_->fd.reset();
-  state_->parts->changes.add({state_->ref});
+  state_->parts->made({state_->ref});
   reach("stage: file finished");
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/agent/held_folder.h"
 #include "core/agent/site_folders.h"
+#include "core/agent/write_back.h"
 #include "core/sync/file_digest.h"
 
 namespace porter::agent {
@@ -86,10 +87,19 @@ struct StageParts {
   std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
   KeptBases bases;
+  // Folders of a spare that had mode and time as wanted when they were looked at; a byte each, since several
+  // threads write.
+  std::vector<char> settled;
   Changes changes;
+  std::unique_ptr<WriteBack> write_back;  // of a durable site, until the seal
   std::int64_t finished_ns = 0;
   bool seeded = false;
 
+  // Files that are complete. Any thread.
+  void made(const std::vector<sync::EntryRef>& files) {
+    changes.add(files);
+    if (write_back) write_back->wrote(files.size());
+  }
   bool inplace() const { return site->layout == Layout::inplace; }
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;
@@ -103,8 +113,9 @@ using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 
-// Whether mode and, where it counts, time are as wanted.
+// Whether mode and, where it counts, time of a file (or folder) are as wanted.
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info);
+bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info);
 // Whether `path` is the wanted link, with its time where that counts.
 bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
              const sync::Entry& entry);

@@ -20,6 +20,9 @@ namespace {
 using base::Code;
 using base::Error;
 
+constexpr std::size_t kFewFiles = 64;
+constexpr std::uint64_t kFewBytes = 1U << 20U;
+
 // The stage as it was finished, with those stamps that prove something.
 sync::Tree trusted(const StageParts& parts) {
   sync::Tree known = parts.wanted;
@@ -61,21 +64,43 @@ sync::Tree walk_stage(const StageParts& parts) {
   return sync::walk(parts.tree.descriptor(), parts.tree.label(), options);
 }
 
-// The stage as it was finished. What was written in the last tick is read once more: a change right after
-// would have left the same stamp.
-sync::Tree confirmed(StageParts& parts) {
-  std::vector<sync::EntryRef> young;
-  std::int64_t youngest = 0;
+// Written in the last tick: a change right after would have left the same stamp.
+struct Young {
+  std::vector<sync::EntryRef> files;
+  std::uint64_t bytes = 0;
+  std::int64_t youngest_ns = 0;
+};
+
+Young young_files(const StageParts& parts) {
+  Young young;
   for (const sync::EntryRef ref : parts.wanted.files()) {
-    const std::int64_t changed = parts.wanted.at(ref).stamp.ctime_ns;
-    if (changed <= parts.finished_ns - sync::kClockTick) continue;
-    young.push_back(ref);
-    youngest = std::max(youngest, changed);
+    const sync::Entry& entry = parts.wanted.at(ref);
+    if (entry.stamp.ctime_ns <= parts.finished_ns - sync::kClockTick) continue;
+    young.files.push_back(ref);
+    young.bytes += entry.size;
+    young.youngest_ns = std::max(young.youngest_ns, entry.stamp.ctime_ns);
   }
-  sync::await_tick(youngest);
+  return young;
+}
+
+// Waits a tick and reads them once more.
+void confirm_all(StageParts& parts, const Young& young) {
+  sync::await_tick(young.youngest_ns);
   HeldFolder held(parts.tree);
-  for (const sync::EntryRef ref : young)
+  for (const sync::EntryRef ref : young.files)
     confirm(parts, held, ref);
+}
+
+// The stage as it was finished. A few young files get no stamp, so that every later look reads them: that takes
+// less than to wait for the clock here.
+sync::Tree confirmed(StageParts& parts) {
+  const Young young = young_files(parts);
+  if (young.files.size() > kFewFiles || young.bytes > kFewBytes) {
+    confirm_all(parts, young);
+  } else {
+    for (const sync::EntryRef ref : young.files)
+      parts.wanted.at(ref).stamp = {};
+  }
   return std::move(parts.wanted);
 }
 
@@ -137,6 +162,7 @@ void make_durable(const StageParts& parts, const std::optional<std::vector<std::
 sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   StageParts& parts = *parts_;
   const SiteFolders& site = *parts.site;
+  parts.write_back.reset();
   // Handlers of an inplace release work on the live tree after activation: what was staged is what is wanted.
   const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
   sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/content_digest.h"
 #include "core/base/crew.h"
@@ -19,6 +20,8 @@ namespace porter::agent {
 namespace {
 
 using base::Error;
+
+constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 class Fitter {
  public:
@@ -32,8 +35,13 @@ class Fitter {
     }
     reach("spare: folders made");
     base::Crew crew(base::Crew::usual_threads(), {});
-    for (const std::uint32_t folder : old)
-      crew.add([this, folder] { fit(folder); });
+    for (std::size_t first = 0; first < old.size(); first += kFoldersAtOnce) {
+      crew.add([this, &old, first] {
+        HeldFolder held(parts_.tree);
+        for (std::size_t i = first; i < std::min(old.size(), first + kFoldersAtOnce); ++i)
+          fit(held, old[i]);
+      });
+    }
     crew.finish();
     reach("spare: fitted");
     return sound_;
@@ -61,25 +69,29 @@ class Fitter {
     parts_.changes.add_folder(index);
   }
 
-  void fit(std::uint32_t index) {
+  void fit(HeldFolder& held, std::uint32_t index) {
     const sync::Folder& wanted = parts_.wanted.folders[index];
-    const std::optional<Beneath> here = try_open(wanted.path);
-    if (!here) {
+    const Beneath* here = try_open(held, wanted.path);
+    if (here == nullptr) {
       sound_ = false;
       return;
     }
     const sync::Folder* was = spare_.find_folder(wanted.path);
     bool changed = false;
-    for (const FolderEntry& found : here->list())
+    // The root is held by all: it is listed by a descriptor of its own.
+    for (const FolderEntry& found : index == 0 ? here->list() : here->list_alone())
       changed |= !stays(*here, found, index, was);
     if (changed) parts_.changes.add_folder(index);
+    struct stat info {};
+    parts_.settled[index] =
+        ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
   }
 
-  std::optional<Beneath> try_open(const std::string& path) const {
+  static const Beneath* try_open(HeldFolder& held, const std::string& path) {
     try {
-      return parts_.tree.try_folder(path);
+      return held.folder(path);
     } catch (const Error&) {
-      return std::nullopt;  // a link where a folder was
+      return nullptr;  // a link where a folder was
     }
   }
 

@@ -182,10 +182,15 @@ void StageSender::expect_contents(const std::vector<FileNumber>& numbers) {
 void StageSender::send_all(const std::vector<FileNumber>& numbers) {
   for (const FileNumber number : numbers) {
     send_whole(number);
-    while (const auto frame = wire_.receive_now())
-      take_description(*frame);
+    if (batch_.files.empty()) take_arrived();
   }
   flush_batch();
+}
+
+// Signatures that have come meanwhile; asked for where something went out.
+void StageSender::take_arrived() {
+  while (const auto frame = wire_.receive_now())
+    take_description(*frame);
 }
 
 void StageSender::send_whole(FileNumber number) {

@@ -53,6 +53,7 @@ class StageSender {
   void send_in_memory(FileNumber number);
   void flush_batch();
   std::string read_small(FileNumber number);
+  void take_arrived();
   void take_descriptions();
   void take_description(const protocol::Frame& frame);
   Awaited& awaited(FileNumber number);

@@ -148,13 +148,18 @@ std::string reason_of(const Deployment& deployment, const Request& request) {
 
 }  // namespace
 
+Compositions::Compositions(const std::filesystem::path& digests)
+    : digests_(digests), spool_(std::make_shared<sync::ContentSpool>(digests)) {}
+
 const sync::Tree& Compositions::walk(const std::string& key, const source::Checkout& checkout,
                                      const settings::ModuleSettings& settings,
                                      const base::CancelToken& cancel) {
   const auto known = walked_.find(key);
   if (known != walked_.end()) return known->second;
   const sync::IgnoreRules rules = ignore_rules(checkout.tree, settings);
-  const sync::WalkOptions options = walk_options(checkout.identity, rules, cancel);
+  sync::WalkOptions options = walk_options(checkout.identity, rules, cancel);
+  if (spool_)
+    options.take = [this](const base::Digest& digest, std::string_view bytes) { spool_->add(digest, bytes); };
   const std::string folder = checkout.tree.string();
   return walked_.emplace(key, digests_ ? digests_->walk(folder, options) : sync::walk_folder(folder, options))
       .first->second;

@@ -12,6 +12,7 @@
 #include "core/base/cancel.h"
 #include "core/engine/deployment.h"
 #include "core/engine/request.h"
+#include "core/sync/content_spool.h"
 #include "core/sync/digest_cache.h"
 
 namespace porter::engine {
@@ -29,7 +30,7 @@ class Compositions {
  public:
   // Without a folder for the cache of digests (core/sync/digest_cache.h) every file is read.
   Compositions() = default;
-  explicit Compositions(const std::filesystem::path& digests) : digests_(digests) {}
+  explicit Compositions(const std::filesystem::path& digests);
 
   // source < config files < links into shared/.
   std::shared_ptr<const Composition> compose(const source::Checkout& checkout,
@@ -37,6 +38,8 @@ class Compositions {
                                              const base::CancelToken& cancel);
   // The checkout has changed (a build ran): what was found there is forgotten.
   void forget(const source::Checkout& checkout);
+  // What walks had to read; null without a cache.
+  std::shared_ptr<sync::ContentSpool> spool() const { return spool_; }
   // All is composed: what was walked takes no more memory.
   void forget_walks() { walked_.clear(); }
 
@@ -45,6 +48,7 @@ class Compositions {
                          const settings::ModuleSettings& settings, const base::CancelToken& cancel);
 
   std::optional<sync::DigestCache> digests_;
+  std::shared_ptr<sync::ContentSpool> spool_;
   std::map<std::string, sync::Tree> walked_;
   std::map<std::string, std::shared_ptr<const Composition>> composed_;
 };

@@ -11,8 +11,9 @@ constexpr auto kLookUp = std::chrono::milliseconds(200);
 
 }  // namespace
 
-ContentPack::ContentPack(KeptSource& kept, base::CancelToken cancel)
-    : kept_(kept), cancel_(std::move(cancel)), thread_([this] { read_ahead(); }) {}
+ContentPack::ContentPack(KeptSource& kept, std::shared_ptr<sync::ContentSpool> spool,
+                         base::CancelToken cancel)
+    : kept_(kept), spool_(std::move(spool)), cancel_(std::move(cancel)), thread_([this] { read_ahead(); }) {}
 
 ContentPack::~ContentPack() {
   {
@@ -25,10 +26,12 @@ ContentPack::~ContentPack() {
 
 void ContentPack::expect(const sync::Composed& composed, const std::vector<sync::EntryRef>& files) {
   const std::lock_guard lock(mutex_);
+  known_.reserve(known_.size() + files.size());
   for (const sync::EntryRef file : files) {
     const sync::Entry& entry = composed.tree.at(file);
-    if (entry.size > kLargest || !known_.try_emplace(entry.digest).second) continue;
-    wishes_.push_back({&composed, file});
+    if (entry.size > kLargest) continue;
+    const auto [known, is_new] = known_.try_emplace(entry.digest);
+    if (is_new) wishes_.push_back({&composed, file, &known->second});
   }
   changed_.notify_all();
 }
@@ -101,20 +104,27 @@ std::optional<ContentPack::Wish> ContentPack::next_wish() {
   return wish;
 }
 
+std::optional<std::string> ContentPack::content_of(sync::ContentReader& reader, const Wish& wish) const {
+  if (spool_) {
+    if (auto bytes = spool_->read(wish.composed->tree.at(wish.file).digest)) return bytes;
+  }
+  return reader.read(wish.file);
+}
+
 void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
   const sync::Entry& entry = wish.composed->tree.at(wish.file);
   Known known{State::written, {}};
   if (const auto before = kept_.find(entry.digest)) {
     known.part = *before;
-  } else if (const std::optional<std::string> bytes = reader.read(wish.file)) {
+  } else if (const std::optional<std::string> bytes = content_of(reader, wish)) {
     known.part = kept_.add(entry.digest, *bytes);
   } else {
     known.state = State::changed;
   }
-  if (known.state == State::written) written_.push_back(entry.digest);
+  if (known.state == State::written) written_.push_back(wish.known);
   {
     const std::lock_guard lock(mutex_);
-    known_[entry.digest] = known;
+    *wish.known = known;
     if (known.state == State::changed && not_as_composed_.empty())
       not_as_composed_ = wish.composed->content_of(wish.file).path;
   }
@@ -124,8 +134,8 @@ void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
 void ContentPack::publish() {
   kept_.flush();
   const std::lock_guard lock(mutex_);
-  for (const base::Digest& digest : std::exchange(written_, {}))
-    known_[digest].state = State::kept;
+  for (Known* known : std::exchange(written_, {}))
+    known->state = State::kept;
   changed_.notify_all();
 }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -17,13 +18,15 @@
 #include "core/endpoint/content_store.h"
 #include "core/engine/kept_source.h"
 #include "core/sync/content_reader.h"
+#include "core/sync/content_spool.h"
 
 namespace porter::engine {
 
 class ContentPack : public endpoint::ContentStore {
  public:
-  // `kept` must outlive it, and so must every tree that contents are asked of. `cancel` ends all waiting.
-  ContentPack(KeptSource& kept, base::CancelToken cancel);
+  // `kept` must outlive it, and so must every tree that contents are asked of. What `spool` (may be null) has
+  // is not read again. `cancel` ends all waiting.
+  ContentPack(KeptSource& kept, std::shared_ptr<sync::ContentSpool> spool, base::CancelToken cancel);
   // Ends the reading, wherever it is.
   ~ContentPack() override;
 
@@ -43,23 +46,26 @@ class ContentPack : public endpoint::ContentStore {
   struct Wish {
     const sync::Composed* composed;
     sync::EntryRef file;
+    Known* known;
   };
 
   void read_ahead();
   std::optional<Wish> next_wish();
+  std::optional<std::string> content_of(sync::ContentReader& reader, const Wish& wish) const;
   void take(sync::ContentReader& reader, const Wish& wish);
   void publish();
 
   KeptSource& kept_;
+  const std::shared_ptr<sync::ContentSpool> spool_;
   const base::CancelToken cancel_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Wish> wishes_;
-  std::unordered_map<base::Digest, Known, base::DigestHash> known_;
-  std::string not_as_composed_;        // the first such file
-  std::vector<base::Digest> written_;  // not published yet; the reading thread's own
-  std::exception_ptr failure_;         // of the run's folder
-  bool busy_ = false;                  // with a content, or with giving out what was read
+  std::unordered_map<base::Digest, Known, base::DigestHash> known_;  // its elements stay where they are
+  std::string not_as_composed_;                                      // the first such file
+  std::vector<Known*> written_;  // not published yet; the reading thread's own
+  std::exception_ptr failure_;   // of the run's folder
+  bool busy_ = false;            // with a content, or with giving out what was read
   bool ending_ = false;
   std::thread thread_;
 };

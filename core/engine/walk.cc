@@ -65,7 +65,7 @@ void Walk::each_target(ModuleRun& module, State state, const std::function<void(
 
 void Walk::keep_contents() {
   kept = std::make_unique<KeptSource>(folder->path());
-  contents = std::make_unique<ContentPack>(*kept, run.shield.waits());
+  contents = std::make_unique<ContentPack>(*kept, fleet.compositions.spool(), run.shield.waits());
   run.contents = contents.get();
 }
 

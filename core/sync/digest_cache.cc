@@ -78,6 +78,14 @@ void store(const fs::path& file, const Tree& tree, const std::string& name) {
   }
 }
 
+// A cache is written as a whole. To read a few files again costs less than that, so it is left as it is until
+// what had to be read comes to the work of writing: about 10 µs for a file and 1 ns for a byte of it, against
+// 0.3 µs for an entry (measured).
+bool is_worth_writing(const WalkCounts& counts, const Tree& tree) {
+  const std::uint64_t reading = 10'000 * counts.files_hashed + counts.bytes_hashed;
+  return reading > 300 * tree.file_count();
+}
+
 void note_use(const fs::path& file) {
   std::error_code none;
   fs::last_write_time(file, fs::file_time_type::clock::now(), none);
@@ -94,8 +102,7 @@ Tree DigestCache::walk(const std::string& source, WalkOptions options, WalkCount
   options.known = known ? &*known : nullptr;
   WalkCounts found;
   Tree tree = sync::walk(fd.get(), source, options, &found);
-  const bool news = !known || found.files_hashed > 0 || known->file_count() != found.files_trusted;
-  if (news)
+  if (!known || is_worth_writing(found, tree))
     store(file, tree, name);
   else
     note_use(file);

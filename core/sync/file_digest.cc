@@ -35,6 +35,33 @@ struct stat status_of(int fd, const FileAt& file) {
   return status;
 }
 
+// The first `size` bytes, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
+// ended before. They are good until the same thread reads again.
+std::span<const std::byte> read_all(int fd, std::uint64_t size, const base::CancelToken& cancel) {
+  thread_local std::vector<std::byte> buffer(kReadAtOnce);
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadAtOnce));
+  std::size_t filled = 0;
+  while (filled < wanted) {
+    cancel.check();
+    const std::size_t got = base::read_some(fd, std::span(buffer).first(wanted).subspan(filled));
+    if (got == 0) break;
+    filled += got;
+  }
+  return std::span(buffer).first(filled);
+}
+
+// Nothing when the file ends before.
+std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const base::CancelToken& cancel,
+                                        const TakeContent& take) {
+  if (!take || size > kReadAtOnce) return base::content_digest(fd, size, &cancel);
+  const std::span<const std::byte> bytes = read_all(fd, size, cancel);
+  if (bytes.size() < size) return std::nullopt;
+  const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const base::Digest digest = base::content_digest(content);
+  take(digest, content);
+  return digest;
+}
+
 Error not_a_file_any_more(const std::string& path) {
   return Error(Code::io,
                fmt::format("{}: became something else than a file while it was read", base::printable(path)))
@@ -49,27 +76,21 @@ base::UniqueFd open_file(const FileAt& file) {
   base::throw_errno(file.path());
 }
 
-// What comes behind `size` bytes shows in the status.
-std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const FileAt& file,
-                                        const base::CancelToken& cancel) {
-  try {
-    return base::content_digest(fd, size, &cancel);
-  } catch (Error& error) {
-    error.add_trail("reading " + base::printable(file.path()));
-    throw;
-  }
-}
-
 // Nothing when the file changed meanwhile or just before.
 std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat* seen,
-                                   const base::CancelToken& cancel) {
+                                   const base::CancelToken& cancel, const TakeContent& take) {
   FileFacts facts;
   facts.read_from_ns = wall_clock_ns();
   facts.status = seen != nullptr ? *seen : status_of(fd, file);
   if (!S_ISREG(facts.status.st_mode)) throw not_a_file_any_more(file.path());
   if (changed_just_now(base::nanoseconds(facts.status.st_ctim), facts.read_from_ns)) return std::nullopt;
-  const auto size = static_cast<std::uint64_t>(facts.status.st_size);
-  const auto digest = read_digest(fd, size, file, cancel);
+  std::optional<base::Digest> digest;
+  try {
+    digest = read_digest(fd, static_cast<std::uint64_t>(facts.status.st_size), cancel, take);
+  } catch (Error& error) {
+    error.add_trail("reading " + base::printable(file.path()));
+    throw;
+  }
   if (!digest || !same_status(facts.status, status_of(fd, file))) return std::nullopt;
   facts.digest = *digest;
   return facts;
@@ -98,11 +119,11 @@ void await_tick(std::int64_t moment_ns) {
 }
 
 std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen,
-                                     const base::CancelToken& cancel) {
+                                     const base::CancelToken& cancel, const TakeContent& take) {
   for (int reading = 0; reading < kReadings; ++reading) {
     const base::UniqueFd fd = open_file(file);
     if (!fd) return std::nullopt;
-    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel)) return facts;
+    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take)) return facts;
     std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
   }
   throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",

@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
@@ -43,11 +45,15 @@ inline bool changed_just_now(std::int64_t ctime_ns, std::int64_t now_ns) {
 // Waits until the clock is a tick beyond that moment; never longer than a tick, whatever the clocks say.
 void await_tick(std::int64_t moment_ns);
 
+// Takes the whole content of a file that was read, unless it is larger than kReadAtOnce.
+using TakeContent = std::function<void(const base::Digest& digest, std::string_view content)>;
+constexpr std::size_t kReadAtOnce = 256U << 10U;
+
 // Read until the file's status before and after are the same and it was not changed just before, three times
 // at most, with a tick between. `seen` is its status before the first reading, when that is known. Nothing
 // when the file is gone. Never opens anything but a regular file. Throws Error(io) and Interrupted. Any
 // thread.
 std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen,
-                                     const base::CancelToken& cancel);
+                                     const base::CancelToken& cancel, const TakeContent& take = {});
 
 }  // namespace porter::sync

@@ -185,13 +185,17 @@ class Planner {
   // Any file of the base with this content. Empty files are cheaper sent than cloned.
   std::optional<Place> find_content(const Entry& entry) const {
     if (entry.size == 0) return std::nullopt;
-    const Place place = by_digest_.at(entry.digest);
-    if (place.entry == nullptr || place.entry->size != entry.size) return std::nullopt;
-    return place;
+    const auto found = by_digest_.find(entry.digest);
+    if (found == by_digest_.end() || found->second.entry == nullptr ||
+        found->second.entry->size != entry.size)
+      return std::nullopt;
+    return found->second;
   }
 
   // What the base shows, and what it has in folders that are equal to wanted's, which a part does not show.
   void index_base() {
+    if (base_.folders.size() == 1 && base_.folders.front().entries.empty()) return;
+    by_digest_.reserve(elsewhere_.size());
     for (const Elsewhere& one : elsewhere_)
       by_digest_.try_emplace(wanted_.at(plan_.files[one.step].wanted).digest);
     for (const Folder& folder : base_.folders)

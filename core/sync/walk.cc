@@ -9,14 +9,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "core/base/error.h"
+#include "core/base/folder_entries.h"
 #include "core/base/text.h"
-#include "core/sync/file_digest.h"
 
 namespace porter::sync {
 namespace {
@@ -31,16 +30,12 @@ constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr off_t kApart = off_t{1} << 20U;
 
 // Open as long as folders below it are still to be opened.
-using SharedDir = std::shared_ptr<DIR>;
+using SharedDir = std::shared_ptr<const base::UniqueFd>;
 
+// Null with errno.
 SharedDir open_folder(int parent, const char* name) {
-  const int fd = ::openat(parent, name, kFolderFlags);
-  if (fd < 0) return nullptr;
-  SharedDir dir(::fdopendir(fd), [](DIR* open) {
-    if (open != nullptr) ::closedir(open);
-  });
-  if (!dir) ::close(fd);
-  return dir;
+  base::UniqueFd fd(::openat(parent, name, kFolderFlags));
+  return fd ? std::make_shared<const base::UniqueFd>(std::move(fd)) : nullptr;
 }
 
 struct Name {
@@ -48,16 +43,11 @@ struct Name {
   bool is_folder;  // by the folder's own word; what is false may be one all the same
 };
 
-std::vector<Name> list_names(DIR* dir, const std::string& shown) {
+std::vector<Name> list_names(int dir, const std::string& shown) {
   std::vector<Name> names;
-  for (;;) {
-    errno = 0;
-    const dirent* item = ::readdir(dir);
-    if (item == nullptr && errno != 0) base::throw_errno(shown);
-    if (item == nullptr) break;
-    if (std::strcmp(item->d_name, ".") != 0 && std::strcmp(item->d_name, "..") != 0)
-      names.push_back({item->d_name, item->d_type == DT_DIR});
-  }
+  const bool read = base::for_each_entry(
+      dir, [&](const char* name, unsigned char type) { names.push_back({name, type == DT_DIR}); });
+  if (!read) base::throw_errno(shown);
   std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.text < b.text; });
   return names;
 }
@@ -103,7 +93,7 @@ class Walker {
       throw Error(Code::refused,
                   fmt::format("{}: more than {} folders deep", base::printable(row->shown), kMaxDepth));
     struct stat status {};
-    if (::fstat(::dirfd(dir.get()), &status) != 0) base::throw_errno(row->shown);
+    if (::fstat(dir->get(), &status) != 0) base::throw_errno(row->shown);
     row->folder.path = std::move(path);
     row->folder.mode = mode_of(status, Kind::folder);
     row->folder.mtime_ns = base::nanoseconds(status.st_mtim);
@@ -115,7 +105,7 @@ class Walker {
   void read_entries(const SharedDir& dir, const SharedRow& row, std::size_t depth) {
     Folder& folder = row->folder;
     const Folder* known = options_.known == nullptr ? nullptr : options_.known->find_folder(folder.path);
-    std::vector<Name> names = list_names(dir.get(), row->shown);
+    std::vector<Name> names = list_names(dir->get(), row->shown);
     folder.entries.reserve(names.size());  // entries do not move while others of this folder are being read
     for (Name& name : names) {
       options_.cancel.check();
@@ -128,7 +118,7 @@ class Walker {
 
   void enter_later(const SharedDir& parent, std::string path, std::size_t depth) {
     crew_.add([this, parent = parent, path = std::move(path), depth]() mutable {
-      const SharedDir dir = open_folder(::dirfd(parent.get()), std::string(base_name(path)).c_str());
+      const SharedDir dir = open_folder(parent->get(), std::string(base_name(path)).c_str());
       if (!dir && errno == ENOENT) return;  // vanished: its entry goes with it
       if (!dir) base::throw_errno(shown(path));
       parent.reset();
@@ -139,7 +129,7 @@ class Walker {
   void take(const SharedDir& dir, const SharedRow& row, Name name, const Folder* known) {
     struct stat status {};
     if (!name.is_folder &&
-        ::fstatat(::dirfd(dir.get()), name.text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+        ::fstatat(dir->get(), name.text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;
       base::throw_errno(row->shown + "/" + name.text);
     }
@@ -153,7 +143,7 @@ class Walker {
     if (kind == Kind::link) {
       entry.mode = 0777;
       entry.mtime_ns = base::nanoseconds(status.st_mtim);
-      entry.target = read_link(::dirfd(dir.get()), entry.name, row->shown);
+      entry.target = read_link(dir->get(), entry.name, row->shown);
       if (entry.target.empty()) return;
     }
     row->folder.entries.push_back(std::move(entry));
@@ -180,7 +170,7 @@ class Walker {
 
   void read_file(const SharedDir& dir, Row& row, std::uint32_t index, const struct stat* seen) {
     Entry& entry = row.folder.entries[index];
-    const auto facts = digest_file({::dirfd(dir.get()), entry.name, row.shown}, seen, options_.cancel);
+    const auto facts = digest_file({dir->get(), entry.name, row.shown}, seen, options_.cancel, options_.take);
     if (!facts) return entry.name.clear();  // vanished
     fill(entry, facts->status, facts->digest);
     const bool old_enough = base::nanoseconds(facts->status.st_ctim) + kClockTick <= facts->read_from_ns;
@@ -267,7 +257,7 @@ class Walker {
     if (!dir) base::throw_errno(subject_);
     if (path.empty()) return dir;
     for (const std::string& name : base::split(path, '/')) {
-      dir = open_folder(::dirfd(dir.get()), name.c_str());
+      dir = open_folder(dir->get(), name.c_str());
       if (!dir && errno == ENOENT) return nullptr;
       if (!dir) base::throw_errno(shown(path));
     }

@@ -11,6 +11,7 @@
 #include "core/base/cancel.h"
 #include "core/base/crew.h"
 #include "core/base/fd.h"
+#include "core/sync/file_digest.h"
 #include "core/sync/ignore.h"
 #include "core/sync/tree.h"
 #include "core/sync/tree_codec.h"
@@ -36,6 +37,7 @@ struct WalkOptions {
   Stamps stamps = Stamps::no;  // fill in Entry::stamp
   // An earlier walk of the same folder with stamps: a file whose stamp is still the same is not read again.
   const Tree* known = nullptr;
+  TakeContent take;  // is given what had to be read, by several threads at once
   // Folders (by path) whose entries are left out together with themselves, whatever the ignore rules say:
   // `.porter`.
   std::vector<std::string> without;

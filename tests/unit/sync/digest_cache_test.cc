@@ -51,6 +51,24 @@ TEST_CASE("a second walk reads nothing, and a third what changed in between") {
         }()));
 }
 
+TEST_CASE("a few changed files are read again until they are worth writing the cache anew") {
+  Cached at;
+  for (int i = 0; i < 70; ++i)
+    put_file(at.source() / "more" / std::to_string(i), "more " + std::to_string(i));
+  at.walk();
+  put_file(at.source() / "more/1", "changed");
+  for (int i = 0; i < 2; ++i) {
+    CHECK(at.walk().find("more/1")->digest == base::sha256("changed"));
+    CHECK(at.counts.files_hashed == 1);
+  }
+  for (int i = 0; i < 4; ++i)
+    put_file(at.source() / "more" / std::to_string(i), "changed " + std::to_string(i));
+  at.walk();
+  CHECK(at.counts.files_hashed == 4);
+  at.walk();
+  CHECK(at.counts.files_hashed == 0);
+}
+
 TEST_CASE("a change that hides behind size and time shows by its ctime") {
   Cached at;
   at.walk();
