@@ -1,5 +1,6 @@
 // An agent that lies: whatever it says, the operator's side ends with an error in bounded time and memory.
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <functional>
@@ -264,7 +265,12 @@ TEST_CASE("an agent that lies about its old version of a large file is found out
   const auto signature = [&](std::uint64_t of) {
     return protocol::to_frame(SignaturePiece{0, of, {true, std::string(12, 'x')}});
   };
+  // A good one, of another file.
+  std::string other;
+  const base::UniqueFd file(::open((folder.path() / "new/large").c_str(), O_RDONLY | O_CLOEXEC));
+  sync::SignatureJob({file.get(), 1000}).run([&](std::string_view bytes) { other += bytes; });
   const std::vector<std::vector<std::string>> lies = {
+      {table(size, 80), protocol::to_frame(SignaturePiece{0, 1000, {true, other}})},
       {table(size, 79)},
       {table(size, 81)},
       {table(size, 80, false), table(size, 1)},
