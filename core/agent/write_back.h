@@ -14,7 +14,7 @@ namespace porter::agent {
 class WriteBack {
  public:
   // Nothing happens before so many files were written, nor again before as many more.
-  static constexpr std::size_t kFilesAtOnce = 2000;
+  static constexpr std::size_t kFilesAtOnce = 8000;
 
   // Of the file system that `tree` is on.
   explicit WriteBack(const Beneath& tree);

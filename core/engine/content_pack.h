@@ -24,8 +24,8 @@ namespace porter::engine {
 
 class ContentPack : public endpoint::ContentStore {
  public:
-  // `kept` must outlive it, and so must every tree that contents are asked of. What `spool` (may be null) has
-  // is not read again. `cancel` ends all waiting.
+  // `kept` must outlive it, and so must every tree that contents are asked of. What `spool` (may be null)
+  // brings into the pack is not read again. `cancel` ends all waiting.
   ContentPack(KeptSource& kept, std::shared_ptr<sync::ContentSpool> spool, base::CancelToken cancel);
   // Ends the reading, wherever it is.
   ~ContentPack() override;
@@ -51,7 +51,7 @@ class ContentPack : public endpoint::ContentStore {
 
   void read_ahead();
   std::optional<Wish> next_wish();
-  std::optional<std::string> content_of(sync::ContentReader& reader, const Wish& wish) const;
+  std::optional<sync::Content::Part> in_spool(const base::Digest& digest) const;
   void take(sync::ContentReader& reader, const Wish& wish);
   void publish();
 

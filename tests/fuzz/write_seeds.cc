@@ -13,6 +13,7 @@
 #include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
+#include "core/protocol/frame.h"
 #include "core/protocol/packer.h"
 #include "core/sync/block_table.h"
 #include "core/sync/compare.h"
