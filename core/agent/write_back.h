@@ -29,8 +29,7 @@ class WriteBack {
  private:
   void serve();
 
-  // Of its own: the kernel tells a failed write once to each open descriptor, and the seal's has to hear of
-  // it.
+  // Of its own: the kernel tells a failed write once to each open descriptor, and the seal's has to hear of it.
   base::UniqueFd folder_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -64,8 +64,8 @@ class ContentPack : public endpoint::ContentStore {
   std::unordered_map<base::Digest, Known, base::DigestHash> known_;  // its elements stay where they are
   std::string not_as_composed_;                                      // the first such file
   std::vector<Known*> written_;  // not published yet; the reading thread's own
-  std::exception_ptr failure_;   // of the run's folder
-  bool busy_ = false;            // with a content, or with giving out what was read
+  std::exception_ptr failure_;         // of the run's folder
+  bool busy_ = false;                  // with a content, or with giving out what was read
   bool ending_ = false;
   std::thread thread_;
 };

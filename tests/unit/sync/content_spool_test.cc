@@ -17,9 +17,7 @@ namespace fs = std::filesystem;
 TEST_CASE("what several threads added is found in the file that it becomes, and before there is none") {
   const base::TemporaryFolder home;
   ContentSpool spool(home.path() / "spool");
-  const auto content = [](int i) {
-    return std::string(static_cast<std::size_t>(i) * 97, 'a') + std::to_string(i);
-  };
+  const auto content = [](int i) { return std::string(static_cast<std::size_t>(i) * 97, 'a') + std::to_string(i); };
   std::vector<std::thread> threads;
   for (int from = 0; from < 4; ++from) {
     threads.emplace_back([&, from] {
@@ -73,8 +71,7 @@ TEST_CASE("a walk gives away what it had to read, and nothing that it knew") {
   options.threads = 1;
   options.take = [&](const base::Digest& digest, std::string_view bytes) { taken[digest] = bytes; };
   const Tree tree = walk_folder(home.path(), options);
-  CHECK(taken ==
-        std::map<base::Digest, std::string>{{base::sha256("small"), "small"}, {base::sha256(""), ""}});
+  CHECK(taken == std::map<base::Digest, std::string>{{base::sha256("small"), "small"}, {base::sha256(""), ""}});
   taken.clear();
   options.known = &tree;
   walk_folder(home.path(), options);
