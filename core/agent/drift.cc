@@ -9,6 +9,7 @@
 
 #include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
 
@@ -39,7 +40,7 @@ bool same_content(const Beneath& folder, const std::string& name, const sync::En
   if (static_cast<std::uint64_t>(now.st_size) != entry.size) return false;
   try {
     const std::optional<base::UniqueFd> fd = folder.try_open_file(name);
-    return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
+    return fd && base::content_digest(fd->get(), entry.size) == entry.digest;
   } catch (const Error&) {
     return false;
   }

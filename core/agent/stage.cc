@@ -37,6 +37,7 @@ void begin_anew(StageParts& parts) {
   parts.site->remove_tree(place);
   parts.site->root.make_folder(place, 0700);
   parts.tree = parts.site->root.folder(place);
+  parts.bases.take_all();
   parts.settled.assign(parts.wanted.folders.size(), 0);
   for (sync::Folder& folder : parts.wanted.folders) {
     for (sync::Entry& entry : folder.entries)
@@ -80,6 +81,19 @@ void make_further_name(StageParts& parts, sync::EntryRef name) {
   reach("stage: further name made");
 }
 
+// Whatever was written in the last tick is read once more when the seal is made. For a large file that takes
+// longer than the tick.
+constexpr std::uint64_t kDearToRead = 16U << 20U;
+
+void await_stamps_of_large_files(const StageParts& parts) {
+  std::int64_t youngest = 0;
+  for (const sync::EntryRef file : parts.wanted.files()) {
+    const sync::Entry& entry = parts.wanted.at(file);
+    if (entry.size >= kDearToRead) youngest = std::max(youngest, entry.stamp.ctime_ns);
+  }
+  sync::await_tick(youngest);
+}
+
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
 // something was made, and else stay.
 void settle_folder(StageParts& parts, std::uint32_t index) {
@@ -111,6 +125,21 @@ std::string slot_name(sync::EntryRef ref) {
 
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns) {
   return tree.identity == sync::Identity::with_mtime || mtime_ns != 0;
+}
+
+void KeptBases::add(sync::EntryRef file) {
+  const std::lock_guard lock(mutex_);
+  files_.insert(file);
+}
+
+bool KeptBases::has(sync::EntryRef file) const {
+  const std::lock_guard lock(mutex_);
+  return files_.contains(file);
+}
+
+std::set<sync::EntryRef> KeptBases::take_all() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(files_, {});
 }
 
 bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
@@ -178,12 +207,19 @@ bool Stage::has(sync::EntryRef file) const {
   return parts_->wanted.at(file).stamp.inode != 0;
 }
 
-bool Stage::fit_spare() {
+bool Stage::fit_spare(const std::vector<sync::EntryRef>& rebuilt) {
   const std::shared_ptr<const sync::Seal> spare = std::exchange(parts_->spare, nullptr);
   if (!spare) return false;
-  parts_->fitted = agent::fit_spare(*parts_, spare->tree);
+  parts_->fitted = agent::fit_spare(*parts_, spare->tree, rebuilt);
   if (!parts_->fitted) begin_anew(*parts_);
   return parts_->fitted;
+}
+
+void Stage::drop_bases() {
+  for (const sync::EntryRef& ref : parts_->bases.take_all()) {
+    parts_->tree.remove_file(parts_->wanted.path_of(ref));
+    parts_->changes.add_folder(ref.folder);
+  }
 }
 
 void Stage::make_folders() {
@@ -232,6 +268,7 @@ void Stage::finish() {
     throw Error(Code::protocol, fmt::format("{}: is wanted and was never sent",
                                             base::printable(parts_->wanted.path_of(file))));
   }
+  await_stamps_of_large_files(*parts_);
   parts_->finished_ns = sync::wall_clock_ns();
   if (parts_->inplace()) return;
   // Children first: a folder that may not be entered any more is done with, and a parent's time stands.

@@ -8,6 +8,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/clone.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
@@ -66,7 +67,7 @@ std::optional<sync::Content::Part> KeptSource::find(const base::Digest& digest) 
   const auto known = packed_.find(digest);
   if (known == packed_.end()) return std::nullopt;
   open_pack();
-  if (base::sha256(read(known->second)) != digest) return std::nullopt;
+  if (base::content_digest(read(known->second)) != digest) return std::nullopt;
   return known->second;
 }
 

@@ -3,7 +3,7 @@
 // bytes that the run began with, whatever became of the source meanwhile:
 //
 //   trees/<sha256>     encoded composed trees (core/sync/tree_codec.h), by the digest of the encoding
-//   content/<sha256>   a large file, where the file system can share its blocks
+//   content/<digest>   a large file, where the file system can share its blocks
 //   content/pack       the bytes of the others, one after the other, since thousands of files would cost more
 //                      than they hold
 //   content/index      what lies where in the pack: digest, offset, size, 48 bytes each

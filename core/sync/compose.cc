@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
@@ -84,11 +85,12 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
   Entry entry = entry_named(path, Kind::file, status.st_mode & 0777U);
   entry.size = static_cast<std::uint64_t>(status.st_size);
   entry.mtime_ns = base::nanoseconds(status.st_mtim);
-  entry.digest = base::sha256_of_descriptor(fd.get());
+  const auto digest = base::content_digest(fd.get(), entry.size);
   const struct stat after = file_status(fd.get(), file);
-  if (after.st_size != status.st_size || base::nanoseconds(after.st_mtim) != entry.mtime_ns)
+  if (!digest || after.st_size != status.st_size || base::nanoseconds(after.st_mtim) != entry.mtime_ns)
     throw Error(Code::io, fmt::format("{}: changed while it was read", base::printable(file)))
         .hint("wait until nothing writes there, then run the command again");
+  entry.digest = *digest;
   return entry;
 }
 
@@ -224,7 +226,7 @@ void Composer::add_bytes(std::string_view path, std::shared_ptr<const std::strin
   check_path(path, origin);
   Entry entry = entry_named(path, Kind::file, mode & 07777U);
   entry.size = bytes->size();
-  entry.digest = base::sha256(*bytes);
+  entry.digest = base::content_digest(*bytes);
   entry.mtime_ns = newest_mtime_ns_;
   place(path, std::move(entry), layer, origin);
   overlaid_[std::string(path)] = {{}, std::move(bytes)};

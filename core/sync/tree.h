@@ -5,6 +5,7 @@
 // it). Plain values, no threads inside. Names and link targets are bytes: any byte but NUL, and '/' only in
 // targets.
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -71,7 +72,7 @@ struct Folder {
 struct EntryRef {
   std::uint32_t folder = 0;
   std::uint32_t entry = 0;
-  friend bool operator==(const EntryRef&, const EntryRef&) = default;
+  friend auto operator<=>(const EntryRef&, const EntryRef&) = default;
 };
 
 // Folders parents first, in the byte order of their paths' components (compare_paths); [0] is the root. Every

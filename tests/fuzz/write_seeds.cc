@@ -1,5 +1,5 @@
-// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
-// packed, record, request, journal), made by the rooms' own writers.
+// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, blocks, delta,
+// event, packed, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -13,7 +13,9 @@
 #include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
+#include "core/protocol/frame.h"
 #include "core/protocol/packer.h"
+#include "core/sync/block_table.h"
 #include "core/sync/compare.h"
 #include "core/sync/delta.h"
 #include "core/sync/manifest.h"
@@ -80,17 +82,32 @@ void write_deltas(Seeds& seeds) {
   const base::UniqueFd old_file = open_file("old");
   const base::UniqueFd new_file = open_file("new");
   std::string signature;
-  sync::SignatureJob(old_file.get(), old.size()).run([&](std::string_view bytes) { signature += bytes; });
+  sync::SignatureJob({old_file.get(), old.size()}).run([&](std::string_view bytes) { signature += bytes; });
   sync::SignatureLoader loader(old.size());
   loader.feed(signature);
   const sync::Signature loaded = loader.finish();
   std::string delta;
-  sync::DeltaJob(loaded, new_file.get(), wanted.size()).run([&](std::string_view bytes) { delta += bytes; });
+  sync::DeltaJob(loaded, {new_file.get(), wanted.size()}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   seeds.add("delta", std::string("\0\xff", 2) + signature.substr(12));
   seeds.add("delta", "\1\xff" + signature);
   seeds.add("delta", "\2\xff" + delta);
   seeds.add("delta", "\2\x01" + delta);
   seeds.add("delta", "\3\xff" + wanted);
+}
+
+void write_blocks(Seeds& seeds) {
+  const std::string zeros(64U << 10U, '\0');
+  const sync::BlockTable table{2 * zeros.size(), {2, {sync::weak_sum(zeros), sync::strong_sum(zeros)}}};
+  const std::string bytes = sync::encode_blocks(table);
+  seeds.add("blocks", std::string("\0\0\0", 3) + bytes);
+  seeds.add("blocks", std::string("\1\0\x82", 3) + bytes);
+  base::ByteWriter copies;
+  for (const std::uint64_t number : {0, 777, 65536, 1, 70'000, 2000})
+    copies.varint(number);
+  seeds.add("blocks", std::string("\2\0\0", 3) + copies.data());
+  seeds.add("blocks", std::string("\3\0\7", 3) + "a few bytes that are repeated");
 }
 
 template <std::size_t kIndex = 0>
@@ -116,6 +133,7 @@ void write_journal(Seeds& seeds) {
 int main(int, char** arguments) {
   Seeds seeds(arguments[1]);
   write_trees(seeds);
+  write_blocks(seeds);
   write_deltas(seeds);
   write_packed(seeds);
   write_events(seeds);
