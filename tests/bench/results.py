@@ -28,9 +28,9 @@ def row_values(row, runs, notes):
 
 
 def ratios(medians, row):
-    us = medians.get(row.us)
-    return {name: round(us / medians[other], 3) for name, other in (("baseline", row.baseline), ("strong", row.strong))
-            if us is not None and other in medians}
+    """`none` is that of the contestant which, as the baseline does, leaves writing back to the system."""
+    pairs = (("baseline", row.us, row.baseline), ("strong", row.us, row.strong), ("none", "porter none", row.baseline))
+    return {name: round(medians[us] / medians[other], 3) for name, us, other in pairs if us in medians and other in medians}
 
 
 def peaks(runs):

@@ -3,8 +3,9 @@
 from results import OPERATOR, ORDER, operator
 
 COLUMNS = """- **porter**: median wall time in seconds of `porter-admin deploy`, `layout = releases`, `durability = full`:
-  success is said when files, switch and record are on disk. All ratios are of this column.
-- **porter none**: the same with `durability = none`, which leaves writing back to the system, as rsync and the others do.
+  success is said when files, switch and record are on disk. **ratio** and **verdict** are of this column.
+- **porter none**: the same with `durability = none`, which leaves writing back to the system, as rsync and the others do;
+  **not durable** is its ratio to the baseline.
 - **baseline**: what the bar names: `rsync -a --delete` over ssh as people type it, unless the cell says another.
 - **strong**: rsync by somebody who knows it: `--no-inc-recursive` over a connection that is open already
   (ControlMaster, curve25519), and `-z --zc=zstd` where bandwidth is limited. porter-admin connects anew each time.
@@ -59,11 +60,11 @@ def times(found):
     rows = [row for row in found["rows"] if row["section"] == "time"]
     lines = [[label(row), "`%s`" % row["row"], count(row), cell(row, row["us"], "porter"), cell(row, "porter none"),
               cell(row, row["baseline"], "rsync"), cell(row, row["strong"], "rsync strong"),
-              number(row["ratios"].get("baseline"), "%.2f"), number(row["ratios"].get("strong"), "%.2f"),
-              number(row["must"], "%.2f"), number(row["aim"], "%.2f"), row["verdict"]] for row in rows]
+              number(row["ratios"].get("baseline"), "%.2f"), number(row["ratios"].get("none"), "%.2f"),
+              number(row["ratios"].get("strong"), "%.2f"), number(row["must"], "%.2f"), number(row["aim"], "%.2f"), row["verdict"]] for row in rows]
     return rows and "## Times\n\n" + table(
-        ["case", "row", "n", "porter", "porter none", "baseline", "strong", "ratio", "to strong", "must", "aim", "verdict"],
-        lines)
+        ["case", "row", "n", "porter", "porter none", "baseline", "strong", "ratio", "not durable", "to strong", "must",
+         "aim", "verdict"], lines)
 
 
 def memory(found):

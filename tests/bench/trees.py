@@ -81,6 +81,15 @@ def tiny(folder, rng):
     (folder / "empty").mkdir()
     (folder / "program").write_bytes(rng.randbytes(100_000))
     (folder / "program").chmod(0o755)
+    make_older(folder)
+
+
+def make_older(folder, seconds=10):
+    """rsync leaves the time of a folder that it has made in the very second that it should have."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            info = path.stat()
+            os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns - seconds * 10 ** 9))
 
 
 MAKERS = {"T1": node_modules, "T2": headers, "T3": large_file, "T4": tiny_files, "T5": small_headers, "tiny": tiny}
