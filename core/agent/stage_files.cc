@@ -12,6 +12,7 @@
 #include "core/base/clone.h"
 #include "core/base/content_digest.h"
 #include "core/base/error.h"
+#include "core/base/holes.h"
 #include "core/base/text.h"
 
 namespace porter::agent {
@@ -161,6 +162,14 @@ UniqueFd make_file(const Slot& slot, mode_t mode) {
   return fd;
 }
 
+UniqueFd make_large_file(const Slot& slot) {
+  UniqueFd fd = make_file(slot, 0600);
+  const std::uint64_t size = slot.parts.wanted.at(slot.ref).size;
+  if (size > static_cast<std::uint64_t>(INT64_MAX) || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+    throw base::system_error(slot.subject(), size > static_cast<std::uint64_t>(INT64_MAX) ? EFBIG : errno);
+  return fd;
+}
+
 namespace {
 
 template <class Wanted>
@@ -277,7 +286,7 @@ FileWriter Stage::begin_file(sync::EntryRef file) {
   state->name = slot.name;
   state->entry().stamp = {};
   state->hash.emplace(state->entry().size);
-  state->fd = make_file(slot, 0600);
+  state->fd = make_large_file(slot);
   reach("stage: file begun");
   return FileWriter(std::move(state));
 }
@@ -292,12 +301,14 @@ FileWriter::~FileWriter() {
 }
 
 void FileWriter::write(std::span<const std::byte> bytes) {
+  const std::uint64_t offset = state_->written;
   state_->written += bytes.size();
   if (state_->written > state_->entry().size)
     throw Error(Code::protocol, fmt::format("{}: more than the announced {} bytes came", state_->subject(),
                                             state_->entry().size));
   state_->hash->update(bytes);
-  base::while_doing("writing " + state_->subject(), [&] { base::write_all(state_->fd.get(), bytes); });
+  base::while_doing("writing " + state_->subject(),
+                    [&] { base::write_with_holes(state_->fd.get(), bytes, offset); });
 }
 
 void FileWriter::write(std::string_view bytes) {

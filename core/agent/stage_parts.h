@@ -147,6 +147,8 @@ Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref);
 // A new file, for reading and writing. What is there is from an earlier try, or a clone that turned out
 // wrong.
 base::UniqueFd make_file(const Slot& slot, mode_t mode);
+// The same for one that is written piece by piece: of its full size, and zeros all over.
+base::UniqueFd make_large_file(const Slot& slot);
 
 // The name of a seal's note that says that the release was made with Durability::none.
 inline constexpr std::string_view kNotSynced = "not_synced";

@@ -14,6 +14,7 @@
 #include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
+#include "core/base/holes.h"
 
 namespace porter::agent {
 
@@ -95,7 +96,7 @@ FileRebuild Stage::rebuild(sync::EntryRef file, Basis basis, std::vector<sync::C
   state->copies = std::move(copies);
   state->entry().stamp = {};
   state->leaves = base::LeafDigests(size);
-  if (!state->in_place) state->made = make_file(slot, 0600);
+  if (!state->in_place) state->made = make_large_file(slot);
   reach("stage: file begun");
   return FileRebuild(std::move(state));
 }
@@ -179,7 +180,8 @@ void FileRebuild::State::put(std::string_view bytes) {
       throw Error(Code::protocol, fmt::format("{}: more came than was left to send", subject()));
     const sync::Range& range = rest.of_new[gap];
     const std::string_view some = bytes.substr(0, range.size - into_gap);
-    base::write_at(file(), std::as_bytes(std::span(some.data(), some.size())), range.offset + into_gap);
+    const auto write = in_place ? base::write_at : base::write_with_holes;
+    write(file(), std::as_bytes(std::span(some.data(), some.size())), range.offset + into_gap);
     reach("stage: file changed");
     bytes.remove_prefix(some.size());
     into_gap += some.size();

@@ -13,15 +13,12 @@
 
 #include "core/base/error.h"
 #include "core/base/fd.h"
+#include "core/base/holes.h"
 
 namespace porter::base {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{16} << 20U;  // between two looks at a cancel
-
-void look_at(const CancelToken* cancel) {
-  if (cancel != nullptr) cancel->check();
-}
+constexpr std::uint64_t kPiece = 16U << 20U;  // between two looks at a cancel
 
 bool cannot(int reason) {
   return reason == EXDEV || reason == EINVAL || reason == ENOSYS || reason == EOPNOTSUPP || reason == EPERM;
@@ -45,32 +42,8 @@ bool copy_range_by_hand(int from, off_t in, int to, off_t out, std::uint64_t siz
   return true;
 }
 
-// False when the kernel cannot do it for these two; nothing is written then.
-bool copy_in_kernel(int from, int to, const CancelToken* cancel) {
-  off_t in = 0;
-  off_t out = 0;
-  for (;;) {
-    look_at(cancel);
-    const ssize_t done = ::copy_file_range(from, &in, to, &out, kPiece, 0);
-    if (done == 0) return true;
-    if (done > 0 || errno == EINTR) continue;
-    if (in == 0 && cannot(errno)) return false;
-    throw_errno("copy_file_range");
-  }
-}
-
-void copy_by_hand(int from, int to, const CancelToken* cancel) {
-  if (::lseek(from, 0, SEEK_SET) != 0 || ::lseek(to, 0, SEEK_SET) != 0) throw_errno("lseek");
-  std::vector<std::byte> buffer(256 * 1024);
-  while (const std::size_t got = read_some(from, buffer)) {
-    look_at(cancel);
-    write_all(to, std::span<const std::byte>(buffer).first(got));
-  }
-}
-
-}  // namespace
-
-bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size) {
+// Within the kernel where it can; false when `from` ends before.
+bool copy_data(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size) {
   auto in = static_cast<off_t>(from_offset);
   auto out = static_cast<off_t>(to_offset);
   while (size > 0) {
@@ -81,6 +54,26 @@ bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_of
     if (done < 0 && errno != EINTR) throw_errno("copy_file_range");
   }
   return true;
+}
+
+// Whether holes go so far, and not the end of the file before.
+bool reaches(int fd, std::uint64_t end) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw_errno("fstat");
+  return static_cast<std::uint64_t>(info.st_size) >= end;
+}
+
+}  // namespace
+
+bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size) {
+  const std::uint64_t end = from_offset + size;
+  std::uint64_t at = from_offset;
+  while (const auto data = next_data(from, at, end)) {
+    if (!copy_data(from, data->offset, to, to_offset + (data->offset - from_offset), data->size))
+      return false;
+    at = data->offset + data->size;
+  }
+  return at == end || reaches(from, end);
 }
 
 void clone_content(int from, int to, const CancelToken* cancel) {
@@ -97,15 +90,14 @@ void share_content(int from, int to) {
 }
 
 void copy_content(int from, int to, const CancelToken* cancel) {
-  // Some file systems (procfs-like ones) copy nothing and say so by success: look at what arrived.
-  if (copy_in_kernel(from, to, cancel)) {
-    struct stat source {};
-    struct stat target {};
-    if (::fstat(from, &source) != 0 || ::fstat(to, &target) != 0) throw_errno("fstat");
-    if (source.st_size == target.st_size) return;
-    if (::ftruncate(to, 0) != 0) throw_errno("ftruncate");
+  struct stat info {};
+  if (::fstat(from, &info) != 0) throw_errno("fstat");
+  if (::ftruncate(to, info.st_size) != 0) throw_errno("ftruncate");
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  for (std::uint64_t at = 0; at < size; at += kPiece) {
+    if (cancel != nullptr) cancel->check();
+    if (!copy_range(from, at, to, at, std::min(kPiece, size - at))) return;
   }
-  copy_by_hand(from, to, cancel);
 }
 
 }  // namespace porter::base

@@ -12,12 +12,14 @@ namespace porter::base {
 // copy within the kernel, else by reading and writing. Throws Interrupted when `cancel`, if there is one,
 // comes.
 void clone_content(int from, int to, const CancelToken* cancel = nullptr);
-// One of the two alone: share_content() throws Error(refused) where the file system cannot.
+// One of the two alone: share_content() throws Error(refused) where the file system cannot; copy_content()
+// copies no holes. Of a file that becomes shorter meanwhile they fill in a part.
 void share_content(int from, int to);
 void copy_content(int from, int to, const CancelToken* cancel = nullptr);
 
-// Copies `size` bytes at one offset of `from` to another of `to`, within the kernel where it can (which
-// shares blocks where the file system can), else by reading and writing. False when `from` ends before.
+// Copies `size` bytes at one offset of `from` to another of `to`, where that reads as zeros: holes stay
+// holes. Within the kernel where it can (which shares blocks where the file system can), else by reading and
+// writing. False when `from` ends before. Moves the position of `from`.
 bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size);
 
 }  // namespace porter::base
