@@ -87,6 +87,7 @@ protocol::StageReport StageSender::send() {
     check_deletions();
     refs_ = composed_.tree.files();
     sort_files();
+    wire_.widen(done_.bytes_total);
     send_wanted();
     announce();
     expect_contents(whole_);
