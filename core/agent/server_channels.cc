@@ -49,7 +49,8 @@ Channels::Heard Channels::hear(int stop, int timeout) {
   std::erase_if(visitors_, [](const Visitor& visitor) { return !visitor.socket; });
   if (has_come(wanted_[2])) let_in();
   heard.bytes = ordered_;
-  heard.over = merger_->stuck();
+  if (merger_->stuck())
+    throw base::Error(base::Code::protocol, "a channel has ended before the blocks that it took had come");
   if (merger_->over()) end_blocks();
   return heard;
 }

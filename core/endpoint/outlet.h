@@ -47,7 +47,8 @@ class Outlet {
   void begin_blocks(std::vector<transport::Process> more);
   // The same over the first channel alone again. What was given to the others still gets there.
   void end_blocks();
-  // How many channels the blocks took, since begin_blocks(); 1 without it.
+  bool in_blocks() const { return in_blocks_; }
+  // How many channels the blocks have taken so far; 1 when there are none.
   std::size_t channels() const;
 
   // For poll(2): what the first channel waits for, and the others' own entries, as heard() wants them back.

@@ -82,7 +82,8 @@ Wire::Use::~Use() {
 }
 
 void Wire::widen(std::uint64_t bytes) {
-  if (!opener_ || bytes < kWorthWidening || process_.line_state().round_trip < kFarAway) return;
+  const bool worth_it = bytes >= kWorthWidening && process_.line_state().round_trip >= kFarAway;
+  if (!worth_it || !opener_ || outlet_.in_blocks()) return;
   const std::string token = make_token();
   send(protocol::Stripe{token});
   std::vector<transport::Process> more;
@@ -297,7 +298,8 @@ std::string Wire::pack(std::string frame) {
   const auto began = steady_clock::now();
   const std::chrono::duration<double> since_last = began - std::exchange(pack_began_, began);
   const double work = std::exchange(pack_time_, {}) / since_last;
-  const std::optional<int> level = level_.next({outlet_.waiting(), work, process_.line_state()});
+  const std::optional<int> level =
+      level_.next({outlet_.waiting(), work, process_.line_state(), outlet_.channels() > 1});
   if (!level) return frame;
   std::string packed = packer_->pack(std::move(frame), *level);
   pack_time_ = steady_clock::now() - began;

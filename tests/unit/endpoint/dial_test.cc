@@ -5,7 +5,9 @@
 #include <functional>
 #include <thread>
 
+#include "core/base/digest.h"
 #include "core/endpoint/agent_script.h"
+#include "core/protocol/blocks.h"
 #include "core/protocol/messages.h"
 #include "tests/unit/endpoint/fixture.h"
 
@@ -298,6 +300,7 @@ TEST_CASE("an agent whose peer lets bytes trickle ends itself", "[dial]") {
 TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
   const auto local = transport::make_local_transport("laptop");
   const std::string welcome = protocol::to_frame(protocol::Welcome{});
+  const std::string striped = protocol::to_frame(protocol::Stripe{base::to_hex(base::sha256("x")).substr(0, 32)});
   const std::vector<std::string> nonsense = {
       "GET / HTTP/1.1\r\n\r\n",
       std::string("\xff\xff\xff\xff\x01", 5),
@@ -305,6 +308,12 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       welcome + welcome,
       welcome + protocol::to_frame(protocol::StageEnd{}),
       welcome + protocol::encode_frame(200, ""),
+      protocol::to_frame(protocol::Stripe{std::string(32, 'a')}) + welcome,
+      welcome + protocol::to_frame(protocol::Stripe{"../../etc"}),
+      welcome + protocol::to_frame(protocol::Stripe{std::string(32, 'A')}),
+      welcome + striped + "nonsense",
+      welcome + striped + protocol::block_header(1, 0) + "x" + protocol::block_header(1, 0),
+      welcome + striped + protocol::block_header(striped.size(), 0) + striped,
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),
       welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}}) +
           protocol::to_frame(protocol::Done{}),
