@@ -27,9 +27,8 @@ Channels::~Channels() = default;
 // over), and its bytes wait where they are.
 void Channels::find_wanted(int stop) {
   const bool first = !merger_ || merger_->wants(0);
-  wanted_ = {{stop, POLLIN, 0},
-             {first ? first_ : -1, POLLIN, 0},
-             {door_ ? door_->descriptor() : -1, POLLIN, 0}};
+  wanted_ = {
+      {stop, POLLIN, 0}, {first ? first_ : -1, POLLIN, 0}, {door_ ? door_->descriptor() : -1, POLLIN, 0}};
   for (const Visitor& visitor : visitors_) {
     const bool waits = visitor.stream && !merger_->wants(visitor.channel);
     const int fd = visitor.stream ? visitor.stream.get() : visitor.socket.get();

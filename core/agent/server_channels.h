@@ -1,7 +1,7 @@
 #pragma once
-// The channels that the agent hears: its standard input, and for a while others beside it (join.h), over which
-// one stream then travels in blocks (core/protocol/blocks.h). Whoever brings one is welcome as long as that
-// lasts. Belongs to one thread.
+// The channels that the agent hears: its standard input, and for a while others beside it (join.h), over
+// which one stream then travels in blocks (core/protocol/blocks.h). Whoever brings one is welcome as long as
+// that lasts. Belongs to one thread.
 
 #include <poll.h>
 
@@ -27,8 +27,8 @@ class Channels {
 
   // What was heard: bytes of the stream, in order.
   struct Heard {
-    bool over = false;      // the stream has ended, or `stop` has become readable
-    std::size_t count = 0;  // bytes that came, in order or not
+    bool over = false;       // the stream has ended, or `stop` has become readable
+    std::size_t count = 0;   // bytes that came, in order or not
     std::string_view bytes;  // until the next call
   };
   // Waits so many milliseconds at most. Throws Error(protocol) for blocks that make no sense, Error(io).

@@ -28,7 +28,8 @@ bool hung_up(int fd) {
 
 }  // namespace
 
-Input::Input(int fd, const std::string& said, base::CancelToken lost) : fd_(fd), lost_(std::move(lost)), channels_(fd) {
+Input::Input(int fd, const std::string& said, base::CancelToken lost)
+    : fd_(fd), lost_(std::move(lost)), channels_(fd) {
   reader_.feed(said);
   thread_ = std::thread([this] { read_all(); });
 }

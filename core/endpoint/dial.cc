@@ -110,8 +110,9 @@ class Dialler {
     std::string first = opening();
     if (first.size() > kMaxOpening) first.clear();
     const std::string said = welcome() + first;
-    auto wire = begin(agent(
-        {"--serve", base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size()))}));
+    auto wire = begin(
+        agent({"--serve",
+               base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size()))}));
     const std::size_t sites = options_.opening.look.size();
     if (!first.empty()) wire->expect_ahead(std::move(first), std::max<std::size_t>(sites, 1));
     return wire;

@@ -148,8 +148,8 @@ void Outlet::end_blocks() {
 
 std::size_t Outlet::channels() const {
   if (!in_blocks_) return 1;
-  return 1 + static_cast<std::size_t>(std::count_if(
-                 others_.begin(), others_.end(), [](const Channel& each) { return each.blocks > 0; }));
+  return 1 + static_cast<std::size_t>(std::count_if(others_.begin(), others_.end(),
+                                                    [](const Channel& each) { return each.blocks > 0; }));
 }
 
 short Outlet::wanted() const {

@@ -1,8 +1,8 @@
 #pragma once
-// What waits to be sent to one agent, and the channels that it leaves by: one, or for a while several, between
-// which the stream is cut into blocks (core/protocol/blocks.h). A channel takes part once the agent has said
-// on it that it has it; one that never gets that far is not missed. Nothing here blocks. Belongs to whoever
-// holds the wire.
+// What waits to be sent to one agent, and the channels that it leaves by: one, or for a while several,
+// between which the stream is cut into blocks (core/protocol/blocks.h). A channel takes part once the agent
+// has said on it that it has it; one that never gets that far is not missed. Nothing here blocks. Belongs to
+// whoever holds the wire.
 
 #include <poll.h>
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -26,11 +25,6 @@ constexpr std::size_t kOutRoom = 1U << 20U;
 constexpr std::size_t kInboxRoom = 64U << 20U;
 constexpr std::size_t kReadSize = 256U << 10U;
 constexpr std::size_t kWorthPacking = 4U << 10U;
-// sshd lets 2 MiB of a channel be under way: from here on that is less than what a line of 1 Gbit/s carries.
-constexpr auto kFarAway = 17ms;
-// Further channels take part two round trips later, when the first one has carried 4 MiB.
-constexpr std::uint64_t kWorthWidening = 8U << 20U;
-constexpr int kFurtherChannels = 5;  // sshd's MaxSessions is 10 by itself, and others want some
 
 constexpr auto kBeat = static_cast<std::uint8_t>(protocol::Type::beat);
 constexpr auto kFailure = static_cast<std::uint8_t>(protocol::Type::failure);
@@ -38,12 +32,6 @@ constexpr auto kFailure = static_cast<std::uint8_t>(protocol::Type::failure);
 // Empty frames take room, too.
 std::size_t room_of(const protocol::Frame& frame) {
   return frame.payload.size() + sizeof frame;
-}
-
-std::string make_token() {
-  std::array<std::uint8_t, protocol::Stripe::kTokenBytes> bytes{};
-  if (::getentropy(bytes.data(), bytes.size()) != 0) base::throw_errno("getentropy");
-  return base::to_hex(std::span<const std::uint8_t>(bytes));
 }
 
 }  // namespace
@@ -79,32 +67,6 @@ Wire::Use::~Use() {
   const std::size_t channels = wire_.outlet_.channels();
   wire_.narrow();
   wire_.count(step_, steady_clock::now() - began_, before_, channels);
-}
-
-void Wire::widen(std::uint64_t bytes) {
-  const bool worth_it = bytes >= kWorthWidening && process_.line_state().round_trip >= kFarAway;
-  if (!worth_it || !opener_ || outlet_.in_blocks()) return;
-  const std::string token = make_token();
-  send(protocol::Stripe{token});
-  std::vector<transport::Process> more;
-  try {
-    while (more.size() < kFurtherChannels)
-      more.push_back(opener_(token));
-  } catch (const Error&) {
-    // What cannot be had is not needed; a connection that is gone is noticed anyway.
-  }
-  outlet_.begin_blocks(std::move(more));
-  push_out();
-}
-
-void Wire::narrow() noexcept {
-  if (dead_) return;
-  try {
-    outlet_.end_blocks();
-    (void)drain();
-  } catch (const std::exception&) {
-    // The next user finds out what is wrong.
-  }
 }
 
 void Wire::count(std::string_view step, steady_clock::duration time, const TrafficCount& before,
@@ -163,10 +125,9 @@ void Wire::die(const Error& why) {
 }
 
 bool Wire::wait(base::Deadline deadline) {
-  const short in = inbox_bytes_ < kInboxRoom ? POLLIN : 0;
-  std::vector<pollfd> fds = {
-      pollfd{process_.stream.get(), static_cast<short>(in | outlet_.wanted()), 0},
-      pollfd{cancel_.descriptor(), POLLIN, 0}};
+  const short in = has_room() ? POLLIN : 0;
+  std::vector<pollfd> fds = {pollfd{process_.stream.get(), static_cast<short>(in | outlet_.wanted()), 0},
+                             pollfd{cancel_.descriptor(), POLLIN, 0}};
   outlet_.add_wanted(fds);
   if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR)
     base::throw_errno("poll");
@@ -175,17 +136,6 @@ bool Wire::wait(base::Deadline deadline) {
   if (outlet_.waiting() > 0 && !drain()) return false;
   if (outlet_.broken() != nullptr) throw_broken(*outlet_.broken());
   return (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || fill();
-}
-
-// Where the agent or the connection has ended, that is the reason, and is told as ever.
-void Wire::throw_broken(const transport::Process& channel) {
-  const auto deadline = base::Deadline::in(2s);
-  pollfd first{process_.stream.get(), POLLIN, 0};
-  while (inbox_bytes_ < kInboxRoom && ::poll(&first, 1, deadline.poll_timeout()) > 0)
-    if (!fill()) throw_ended();
-  const transport::ExitStatus status = channel.wait(base::Deadline::in(5s), cancel_);
-  throw Error(Code::unreachable, fmt::format("{}: one of several channels ended in the middle ({})", where_,
-                                             status.describe()));
 }
 
 template <class Enough>
@@ -244,7 +194,7 @@ void Wire::take_in(std::string_view bytes) {
 bool Wire::take_frames() {
   bool any = false;
   // A few packed bytes may hold very much: what there is no room for stays packed.
-  while (inbox_bytes_ < kInboxRoom) {
+  while (has_room()) {
     auto frame = reader_.next();
     if (!frame) break;
     any = true;
@@ -327,6 +277,10 @@ void Wire::push_out() {
   });
 }
 
+bool Wire::has_room() const {
+  return inbox_bytes_ < kInboxRoom;
+}
+
 bool Wire::has_frame() {
   if (inbox_.empty()) guard([&] { take_frames(); });
   return !inbox_.empty();
@@ -358,7 +312,7 @@ protocol::Frame Wire::receive() {
 std::optional<protocol::Frame> Wire::receive_now() {
   check_open();
   guard([&] {
-    if (!drain() || (inbox_bytes_ < kInboxRoom && !fill())) throw_ended();
+    if (!drain() || (has_room() && !fill())) throw_ended();
   });
   return take();
 }
@@ -375,7 +329,7 @@ void Wire::beat_if_quiet() noexcept {
   try {
     beat_when_due();
     // The end of the stream is left for the next user to find, who can wait for the reason.
-    if (drain() && inbox_bytes_ < kInboxRoom) (void)fill();
+    if (drain() && has_room()) (void)fill();
   } catch (const Error& error) {
     die(error);
   } catch (const std::exception&) {

@@ -141,6 +141,7 @@ class Wire {
   void push_out();
   void take_in(std::string_view bytes);
   bool take_frames();  // false: none was whole
+  bool has_room() const;
   bool has_frame();
   std::optional<protocol::Frame> take();
   [[noreturn]] void throw_ended();

@@ -1,8 +1,8 @@
 #pragma once
 // One stream of bytes that goes over several channels: it is cut into numbered blocks, each of which travels
-// whole on one of them, and is put in order again. A block is u32 length (at most kMaxBlock), u64 number (from
-// 0), both big-endian, and the bytes. The numbers on one channel ascend, and none comes twice. A block of
-// length 0, on the first channel alone, ends it all; what follows there is the stream as it was before.
+// whole on one of them, and is put in order again. A block is u32 length (at most kMaxBlock), u64 number
+// (from 0), both big-endian, and the bytes. The numbers on one channel ascend, and none comes twice. A block
+// of length 0, on the first channel alone, ends it all; what follows there is the stream as it was before.
 // Pure values; a merger belongs to one thread.
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
-// packed, record, request, journal), made by the rooms' own writers.
+// packed, blocks, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -13,6 +13,7 @@
 #include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
+#include "core/protocol/blocks.h"
 #include "core/protocol/packer.h"
 #include "core/sync/compare.h"
 #include "core/sync/delta.h"
@@ -55,6 +56,19 @@ void write_trees(Seeds& seeds) {
 }
 
 // The first byte says what is done with the rest, and in which pieces.
+// Rounds of channel, length and bytes: three blocks out of order, and the end.
+void write_blocks(Seeds& seeds) {
+  const auto round = [](char channel, const std::string& bytes) {
+    return std::string{channel, static_cast<char>(bytes.size())} + bytes;
+  };
+  const auto block = [](std::uint64_t number, const std::string& bytes) {
+    return protocol::block_header(bytes.size(), number) + bytes;
+  };
+  seeds.add("blocks", round(1, block(1, "b")) + round(2, block(2, "c")) + round(0, block(0, "a")) +
+                          round(0, protocol::block_header(0, 3) + "rest"));
+  seeds.add("blocks", round(0, block(0, "cut").substr(0, 5)) + round(0, block(0, "cut").substr(5)));
+}
+
 void write_packed(Seeds& seeds) {
   for (const auto kind : {protocol::Packer::Stream::continued, protocol::Packer::Stream::single}) {
     protocol::Packer packer(kind);
@@ -118,6 +132,7 @@ int main(int, char** arguments) {
   write_trees(seeds);
   write_deltas(seeds);
   write_packed(seeds);
+  write_blocks(seeds);
   write_events(seeds);
   write_journal(seeds);
   seeds.add("event", event::encode(event::Reply(event::Stop())));

@@ -104,6 +104,23 @@ TEST_CASE("much content over a long way takes several channels, stage by stage",
   agent->close();
 }
 
+TEST_CASE("a small change to much content has one channel", "[channels]") {
+  const base::TemporaryFolder folder;
+  const fs::path site = folder.path() / "site";
+  const fs::path source = folder.path() / "source";
+  ManyChannels transport(Further::join);
+  const auto agent = dial(transport);
+  CHECK(agent->look({query(site)}).front().current.empty());
+  agent->lock(lock_request(site));
+  deploy(*agent, site, "r1", much(source, 5));
+  CHECK(transport.asked == 5);
+  CHECK(agent->look({query(site)}).front().current == "r1");
+  write(source / "0/0", "changed");
+  deploy(*agent, site, "r2", compose(source));
+  CHECK(transport.asked == 5);
+  CHECK(listing(source) == listing(site / "current/"));
+}
+
 TEST_CASE("channels that cannot be had are not missed", "[channels]") {
   for (const Further further : {Further::refused, Further::strangers, Further::silent, Further::noisy}) {
     const base::TemporaryFolder folder;

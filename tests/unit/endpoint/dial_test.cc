@@ -300,7 +300,8 @@ TEST_CASE("an agent whose peer lets bytes trickle ends itself", "[dial]") {
 TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
   const auto local = transport::make_local_transport("laptop");
   const std::string welcome = protocol::to_frame(protocol::Welcome{});
-  const std::string striped = protocol::to_frame(protocol::Stripe{base::to_hex(base::sha256("x")).substr(0, 32)});
+  const std::string striped =
+      protocol::to_frame(protocol::Stripe{base::to_hex(base::sha256("x")).substr(0, 32)});
   const std::vector<std::string> nonsense = {
       "GET / HTTP/1.1\r\n\r\n",
       std::string("\xff\xff\xff\xff\x01", 5),
@@ -311,7 +312,7 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       protocol::to_frame(protocol::Stripe{std::string(32, 'a')}) + welcome,
       welcome + protocol::to_frame(protocol::Stripe{"../../etc"}),
       welcome + protocol::to_frame(protocol::Stripe{std::string(32, 'A')}),
-      welcome + striped + "nonsense",
+      welcome + striped + "nonsense of all kinds",
       welcome + striped + protocol::block_header(1, 0) + "x" + protocol::block_header(1, 0),
       welcome + striped + protocol::block_header(striped.size(), 0) + striped,
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),

@@ -78,7 +78,8 @@ TEST_CASE("blocks come out in order, however channels and pieces interleave", "[
       merger.add();
     std::vector<std::string_view> left(dealt.channels.begin(), dealt.channels.end());
     std::string out;
-    for (std::size_t turns = 0; std::any_of(left.begin(), left.end(), [](auto one) { return !one.empty(); });) {
+    for (std::size_t turns = 0;
+         std::any_of(left.begin(), left.end(), [](auto one) { return !one.empty(); });) {
       REQUIRE(++turns < 1'000'000);
       REQUIRE_FALSE(merger.stuck());
       const std::size_t channel = random() % channels;
