@@ -1,11 +1,9 @@
 #include "core/agent/command_stage.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
-#include "core/agent/space.h"
 #include "core/base/error.h"
 #include "core/sync/compare.h"
 
@@ -16,16 +14,8 @@ using base::Code;
 using base::Error;
 using protocol::FileNumber;
 
-constexpr std::size_t kSignaturePiece = 128U << 10U;
-constexpr std::uint64_t kBasisLimit = std::uint64_t{1} << 50U;
 constexpr std::size_t kPiecesWaiting = 8;  // batches of content, each some 256 KiB
 constexpr std::size_t kClonesInPiece = 256;
-
-std::uint64_t size_of(int fd, const std::string& path) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) base::throw_errno(path);
-  return static_cast<std::uint64_t>(info.st_size);
-}
 
 }  // namespace
 
@@ -54,31 +44,36 @@ void send_base_part(Output& output, const sync::Tree& base, const std::string& e
   }
 }
 
-// The file that is arriving in pieces, directly or through a patch.
+// The file that is arriving in pieces, directly or through a patch: one of both, or nothing after a failure;
+// the rest of its pieces is dropped then.
 struct StageCommand::Incoming {
   FileNumber number = 0;
-  std::optional<FileWriter> writer;  // nothing after a failure: the rest of its pieces is dropped
-  base::UniqueFd basis;
+  std::optional<FileWriter> writer;
+  std::shared_ptr<FileRebuild> rebuild;  // the crew's as well
   std::unique_ptr<sync::PatchJob> patch;
 
   void feed(std::string_view bytes) {
-    if (patch) {
-      patch->feed(bytes);
-    } else {
-      writer->write(bytes);
-    }
-  }
-  void finish() {
-    if (patch) patch->finish();
-    writer->finish();
+    if (patch) patch->feed(bytes);
+    if (writer) writer->write(bytes);
   }
   void give_up() {
     patch.reset();
+    rebuild.reset();
     writer.reset();
   }
 };
 
 namespace {
+
+// What does not become the wanted content, since an old version is another by now, is asked for again.
+template <class Work>
+void as_far_as_it_fits(Work work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.code() != Code::protocol) throw;
+  }
+}
 
 Take to_take(protocol::LinkMode link) {
   switch (link) {
@@ -106,7 +101,7 @@ StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBe
 StageCommand::~StageCommand() {
   stop_.cancel();
   crew_.reset();
-  if (signatures_.joinable()) signatures_.join();
+  signer_.reset();
   incoming_.reset();
   if (complete_ || !at_.stage) return;
   at_.stage.reset();
@@ -158,15 +153,28 @@ void StageCommand::files_to_come(protocol::FilesToCome more) {
   mark(more.delta, Origin::delta);
   deltas_.insert(deltas_.end(), more.delta.begin(), more.delta.end());
   if (!more.last) return;
-  at_.stage->fit_spare();
+  std::vector<sync::EntryRef> rebuilt;
+  for (const FileNumber number : deltas_)
+    rebuilt.push_back(refs_[number]);
+  at_.stage->fit_spare(rebuilt);
   check_room_for_all();
   at_.stage->make_folders();
   crew_ = std::make_unique<base::Crew>(base::Crew::usual_threads() + 1, stop_);
-  if (!deltas_.empty()) signatures_ = std::thread([this] { make_signatures(); });
+  describe_old_versions();
   take_local();
 }
 
-void StageCommand::check_room_for_all() const {
+void StageCommand::check_room_for_all() {
+  Space space = space_at(at_.site.path());
+  const Need need = needed(space);
+  if (!fits(need, space)) {
+    at_.stage->drop_bases();
+    space = space_at(at_.site.path());
+  }
+  check_room(need, space, at_.site.path());
+}
+
+Need StageCommand::needed(const Space& space) const {
   std::vector<Coming> coming;
   for (FileNumber number = 0; number < refs_.size(); ++number) {
     const bool here = at_.stage->has(refs_[number]);
@@ -174,10 +182,7 @@ void StageCommand::check_room_for_all() const {
                      : origins_[number] == Origin::local ? Coming::cloned
                                                          : Coming::sent);
   }
-  const Space space = space_at(at_.site.path());
-  const Need need =
-      need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link), space);
-  check_room(need, space, at_.site.path());
+  return need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link), space);
 }
 
 // In pieces, so that several are at work.
@@ -217,41 +222,12 @@ void StageCommand::count_local(const std::vector<FileNumber>& numbers) {
   }
 }
 
-void StageCommand::make_signatures() {
-  try {
-    for (const FileNumber number : deltas_) {
-      if (stop_.cancelled() || lost_.cancelled()) return;
-      make_signature(number);
-    }
-  } catch (const std::exception&) {
-    // The pipe is gone: the reading thread notices, too.
-  }
-}
-
-void StageCommand::make_signature(FileNumber number) {
-  protocol::SignaturePiece message{number, protocol::SignaturePiece::kNoBasis, {true, ""}};
-  try {
-    const auto basis = at_.stage->open_basis(path(number));
-    if (!basis) return output_.send(message);
-    const std::uint64_t size = size_of(basis->get(), path(number));
-    if (size > kBasisLimit) return output_.send(message);
-    std::string ready;
-    sync::SignatureJob job(basis->get(), size);
-    const auto flush = [&](bool last) {
-      output_.send(protocol::SignaturePiece{number, size, {last, std::exchange(ready, {})}});
-    };
-    const auto collect = [&](std::string_view bytes) {
-      for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kSignaturePiece))) {
-        ready += bytes.substr(0, kSignaturePiece);
-        if (ready.size() >= kSignaturePiece) flush(false);
-      }
-    };
-    while (job.step(collect))
-      if (stop_.cancelled() || lost_.cancelled()) return;
-    flush(true);
-  } catch (const Error&) {
-    output_.send(message);  // cannot be read any more: the whole file will do
-  }
+void StageCommand::describe_old_versions() {
+  if (deltas_.empty()) return;
+  signer_.emplace(
+      output_, [this](FileNumber number) { return at_.stage->open_basis(refs_[number]); }, lost_);
+  for (const FileNumber number : deltas_)
+    signer_->describe(number);
 }
 
 void StageCommand::check_coming(FileNumber number) const {
@@ -282,14 +258,28 @@ void StageCommand::open_incoming(FileNumber number) {
 }
 
 void StageCommand::open_patch(FileNumber number) {
-  open_incoming(number);
-  auto basis = at_.stage->open_basis(path(number));
-  if (!basis) return incoming_->give_up();
-  incoming_->basis = std::move(*basis);
-  FileWriter* writer = &*incoming_->writer;
+  check_coming(number);
+  incoming_ = std::make_unique<Incoming>();
+  incoming_->number = number;
+  auto basis = at_.stage->open_basis(refs_[number]);
+  std::vector<sync::Copy> copies = std::move(told_[number].copies);
+  told_.erase(number);
+  if (!basis) return;
+  auto rebuild =
+      std::make_shared<FileRebuild>(at_.stage->rebuild(refs_[number], std::move(*basis), std::move(copies)));
+  crew_->add_bounded([rebuild, stop = stop_] { as_far_as_it_fits([&] { rebuild->copy(stop); }); },
+                     kPiecesWaiting);
   incoming_->patch = std::make_unique<sync::PatchJob>(
-      incoming_->basis.get(), size_of(incoming_->basis.get(), path(number)), entry(number).size,
-      [writer](std::string_view bytes) { writer->write(bytes); });
+      sync::FileRanges(rebuild->basis(), rebuild->rest().of_old), sync::total_size(rebuild->rest().of_new),
+      [rebuild](std::string_view bytes) { rebuild->write(bytes); });
+  incoming_->rebuild = std::move(rebuild);
+}
+
+void StageCommand::finish_patch() {
+  incoming_->patch->finish();
+  crew_->add_bounded([rebuild = std::move(incoming_->rebuild),
+                      stop = stop_] { as_far_as_it_fits([&] { rebuild->finish(stop); }); },
+                     kPiecesWaiting);
 }
 
 void StageCommand::accept(FileNumber number, const protocol::Piece& piece) {
@@ -297,14 +287,19 @@ void StageCommand::accept(FileNumber number, const protocol::Piece& piece) {
     throw Error(Code::protocol,
                 fmt::format("pieces of files {} and {} are interleaved", incoming_->number, number));
   try {
-    if (incoming_->writer) incoming_->feed(piece.bytes);
-    if (incoming_->writer && piece.last) incoming_->finish();
+    incoming_->feed(piece.bytes);
+    if (piece.last && incoming_->patch) finish_patch();
+    if (piece.last && incoming_->writer) incoming_->writer->finish();
   } catch (const Error& error) {
-    // A delta against a file that is another by now, or a file that changed while it was sent.
-    if (error.code() != Code::protocol) throw;
-    incoming_->give_up();
+    give_up_on(error);
   }
   if (piece.last) incoming_.reset();
+}
+
+// A delta against a file that is another by now, or a file that changed while it was sent.
+void StageCommand::give_up_on(const Error& error) {
+  if (error.code() != Code::protocol) throw Error(error);
+  incoming_->give_up();
 }
 
 void StageCommand::content(const protocol::ContentPiece& piece) {
@@ -313,17 +308,35 @@ void StageCommand::content(const protocol::ContentPiece& piece) {
   accept(piece.number, piece.piece);
 }
 
+void StageCommand::copies(const protocol::Copies& message) {
+  check_coming(message.number);
+  Told& told = told_[message.number];
+  if (told.complete || origins_[message.number] != Origin::delta)
+    throw Error(Code::protocol, fmt::format("copies to file number {}, which were not due", message.number));
+  for (const protocol::Copies::Copy& copy : message.copies)
+    told.copies.push_back({copy.from, copy.to, copy.size});
+  if (told.copies.size() > entry(message.number).size / sync::kLeastCopy)
+    throw Error(Code::protocol, fmt::format("{}: more copies than fit into it", path(message.number)));
+  told.complete = message.last;
+  if (message.last) signer_->sign_rest(message.number, told.copies, entry(message.number).size);
+}
+
 void StageCommand::delta(const protocol::DeltaPiece& piece) {
-  if (!incoming_) open_patch(piece.number);
   report_.bytes_delta += piece.piece.bytes.size();
+  try {
+    if (!incoming_) open_patch(piece.number);
+  } catch (const Error& error) {
+    if (!incoming_) throw;
+    give_up_on(error);
+  }
   accept(piece.number, piece.piece);
 }
 
 std::vector<FileNumber> StageCommand::missing() {
   if (incoming_)
     throw Error(Code::protocol, fmt::format("{}: its end was never sent", path(incoming_->number)));
+  signer_.reset();
   crew_->finish();
-  if (signatures_.joinable()) signatures_.join();
   std::vector<FileNumber> out;
   for (FileNumber number = 0; number < refs_.size(); ++number) {
     if (at_.stage->has(refs_[number])) continue;
@@ -341,6 +354,7 @@ std::vector<FileNumber> StageCommand::missing() {
 
 protocol::StageReport StageCommand::finish() {
   Stage& stage = *at_.stage;
+  stage.make_hard_links();
   stage.make_links();
   stage.finish();
   at_.site.prepare_shared(begin_.request.shared);

@@ -1,16 +1,19 @@
 #pragma once
 // One stage on its way in: from the folder digests to the last file. The thread that reads the wire calls
-// everything here; a crew takes what is there already and writes small files, and one more thread makes
-// signatures and sends them, so that content goes on arriving meanwhile and neither end waits for the other.
+// everything here; a crew takes what is there already, writes small files and brings over what large ones
+// have from old versions, and one more thread says what these hold (signer.h), so that content goes on
+// arriving meanwhile and neither end waits for the other.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/agent/command_sites.h"
 #include "core/agent/server_output.h"
+#include "core/agent/signer.h"
+#include "core/agent/space.h"
 #include "core/base/crew.h"
 #include "core/protocol/messages.h"
 #include "core/sync/delta.h"
@@ -28,7 +31,7 @@ void send_base_part(Output& output, const sync::Tree& base, const std::string& e
 class StageCommand {
  public:
   StageCommand(Output& output, OpenSite& at, const protocol::StageBegin& begin, base::CancelToken lost);
-  // Ends the signature thread; discards the stage unless it was completed.
+  // Ends its threads; discards the stage unless it was completed.
   ~StageCommand();
   StageCommand(const StageCommand&) = delete;
   StageCommand& operator=(const StageCommand&) = delete;
@@ -36,11 +39,12 @@ class StageCommand {
   void send_base(const std::string& encoded_digests);
   // A further piece of the wanted tree; with the last one the release folder is made.
   void wanted_piece(const protocol::Piece& piece);
-  // The last one makes folders, takes what is there already, and starts the signatures. Throws
-  // Error(no_space) before that when all of it will not fit.
+  // The last one makes folders, takes what is there already, and has the old versions of large files
+  // described. Throws Error(no_space) before that when all of it will not fit.
   void files_to_come(protocol::FilesToCome more);
   void batch(protocol::Batch batch);
   void content(const protocol::ContentPiece& piece);
+  void copies(const protocol::Copies& message);
   void delta(const protocol::DeltaPiece& piece);
 
   // What did not arrive as it should; empty: complete. Ends the first round.
@@ -51,18 +55,25 @@ class StageCommand {
  private:
   enum class Origin : std::uint8_t { local, whole, delta };
   struct Incoming;
+  // From the operator's side, for a file whose delta is still to come.
+  struct Told {
+    std::vector<sync::Copy> copies;
+    bool complete = false;
+  };
 
   const sync::Entry& entry(protocol::FileNumber number) const;
   std::string path(protocol::FileNumber number) const;
   void check_coming(protocol::FileNumber number) const;
-  void check_room_for_all() const;
+  void check_room_for_all();
+  Need needed(const Space& space) const;
   void take_local();
   void count_local(const std::vector<protocol::FileNumber>& numbers);
-  void make_signatures();
-  void make_signature(protocol::FileNumber number);
+  void describe_old_versions();
   void open_incoming(protocol::FileNumber number);
   void open_patch(protocol::FileNumber number);
+  void finish_patch();
   void accept(protocol::FileNumber number, const protocol::Piece& piece);
+  void give_up_on(const base::Error& error);
 
   Output& output_;
   OpenSite& at_;
@@ -74,9 +85,10 @@ class StageCommand {
   std::vector<sync::EntryRef> refs_;
   std::vector<Origin> origins_;
   std::vector<protocol::FileNumber> deltas_;
+  std::map<protocol::FileNumber, Told> told_;
   std::unique_ptr<Incoming> incoming_;
   std::unique_ptr<base::Crew> crew_;
-  std::thread signatures_;
+  std::optional<Signer> signer_;
   bool second_round_ = false;
   bool complete_ = false;
   protocol::StageReport report_;

@@ -9,6 +9,7 @@
 
 #include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
 
@@ -27,17 +28,19 @@ bool same_kind(sync::Kind kind, mode_t mode) {
       return S_ISDIR(mode);
     case sync::Kind::link:
       return S_ISLNK(mode);
+    case sync::Kind::hard_link:
     case sync::Kind::file:
       break;
   }
   return S_ISREG(mode);
 }
 
-bool same_content(const Beneath& folder, const sync::Entry& entry, const struct stat& now) {
+bool same_content(const Beneath& folder, const std::string& name, const sync::Entry& entry,
+                  const struct stat& now) {
   if (static_cast<std::uint64_t>(now.st_size) != entry.size) return false;
   try {
-    const std::optional<base::UniqueFd> fd = folder.try_open_file(entry.name);
-    return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
+    const std::optional<base::UniqueFd> fd = folder.try_open_file(name);
+    return fd && base::content_digest(fd->get(), entry.size) == entry.digest;
   } catch (const Error&) {
     return false;
   }
@@ -47,9 +50,9 @@ bool same_content(const Beneath& folder, const sync::Entry& entry, const struct 
 class DifferenceFinder {
  public:
   // Without a tree all is missing.
-  DifferenceFinder(const Beneath* tree, const sync::IgnoreRules& generated, Hash hash, Unlisted unlisted,
-                   std::vector<protocol::Difference>& found)
-      : generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {
+  DifferenceFinder(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated,
+                   Hash hash, Unlisted unlisted, std::vector<protocol::Difference>& found)
+      : sealed_(sealed), generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {
     if (tree != nullptr) tree_.emplace(*tree);
   }
 
@@ -62,11 +65,11 @@ class DifferenceFinder {
     }
     for (const sync::Entry& entry : folder.entries) {
       struct stat now {};
-      const bool there =
-          held != nullptr && ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
+      const bool there = held != nullptr &&
+                         ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
       if (!there)
         note(DifferenceKind::missing, folder, entry, "");
-      else if (std::string what = how_changed(*held, entry, now); !what.empty())
+      else if (std::string what = how_changed(*held, entry.name, described(entry), now); !what.empty())
         note(DifferenceKind::changed, folder, entry, std::move(what));
     }
     if (held != nullptr && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
@@ -80,15 +83,22 @@ class DifferenceFinder {
       found_.push_back({kind, std::move(path), std::move(what)});
   }
 
-  // "" when it is as it was sealed.
-  std::string how_changed(const Beneath& folder, const sync::Entry& entry, const struct stat& now) const {
+  // A further name of a file has to be what the file is; whether it still is the same one is nobody's
+  // concern.
+  const sync::Entry& described(const sync::Entry& entry) const {
+    return entry.kind == sync::Kind::hard_link ? *sealed_.find(entry.target) : entry;
+  }
+
+  // "" when `name` is as `entry` was sealed.
+  std::string how_changed(const Beneath& folder, const std::string& name, const sync::Entry& entry,
+                          const struct stat& now) const {
     if (!same_kind(entry.kind, now.st_mode)) return "kind";
-    if (entry.kind == sync::Kind::link) return folder.link_target(entry.name) == entry.target ? "" : "target";
+    if (entry.kind == sync::Kind::link) return folder.link_target(name) == entry.target ? "" : "target";
     const std::uint32_t mode = now.st_mode & 07777U;
     const std::string other_mode =
         mode == entry.mode ? "" : fmt::format("mode {:04o}, was {:04o}", mode, entry.mode);
     if (entry.kind == sync::Kind::folder || !worth_hashing(entry, now, !other_mode.empty()) ||
-        same_content(folder, entry, now))
+        same_content(folder, name, entry, now))
       return other_mode;
     return other_mode.empty() ? "content" : "content, " + other_mode;
   }
@@ -114,6 +124,7 @@ class DifferenceFinder {
   }
 
   std::optional<HeldFolder> tree_;
+  const sync::Tree& sealed_;
   const sync::IgnoreRules& generated_;
   const Hash hash_;
   const Unlisted unlisted_;
@@ -130,7 +141,7 @@ void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sy
   base::Crew crew(base::Crew::usual_threads(), {});
   for (std::size_t piece = 0; piece < pieces; ++piece) {
     crew.add([&, piece] {
-      DifferenceFinder finder(tree, generated, hash, unlisted, found[piece]);
+      DifferenceFinder finder(tree, sealed, generated, hash, unlisted, found[piece]);
       const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
       for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
         finder.check(sealed.folders[i]);

@@ -4,6 +4,7 @@
 #include "core/agent/inplace.h"
 #include "core/agent/site_parts.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 
 namespace porter::agent {
@@ -11,6 +12,11 @@ namespace {
 
 using sync::Entry;
 using sync::Kind;
+
+bool is_name_of(const Beneath& root, const std::string& first, ino_t inode) {
+  const std::optional<struct stat> info = root.look(first);
+  return info && S_ISREG(info->st_mode) && info->st_ino == inode;
+}
 
 // The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
 std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed) {
@@ -30,11 +36,13 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
     return link;
   }
   if (!S_ISREG(info->st_mode)) return std::nullopt;
+  if (sealed.kind == Kind::hard_link && is_name_of(root, sealed.target, info->st_ino)) return sealed;
   if (sealed.kind == Kind::file && sealed.stamp == stamp_of(*info)) return entry;
   entry.kind = Kind::file;
   entry.target.clear();
-  entry.digest = base::sha256_of_descriptor(root.open_file(path).get());
   entry.size = static_cast<std::uint64_t>(info->st_size);
+  const std::optional<base::Digest> digest = base::content_digest(root.open_file(path).get(), entry.size);
+  entry.digest = digest.value_or(base::Digest{});  // cut short meanwhile: is seen as changed
   entry.stamp = stamp_of(*info);
   return entry;
 }

@@ -13,7 +13,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/protocol/blocks.h"
+#include "core/protocol/stripes.h"
 #include "core/protocol/frame.h"
 
 namespace porter::agent {

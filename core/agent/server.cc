@@ -242,6 +242,8 @@ void Server::stage_content(const Frame& frame) {
       return stage_->batch(protocol::expect<protocol::Batch>(frame));
     case Type::content:
       return stage_->content(protocol::expect<protocol::ContentPiece>(frame));
+    case Type::copies:
+      return stage_->copies(protocol::expect<protocol::Copies>(frame));
     case Type::delta:
       return stage_->delta(protocol::expect<protocol::DeltaPiece>(frame));
     default:

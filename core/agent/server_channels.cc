@@ -49,8 +49,8 @@ Channels::Heard Channels::hear(int stop, int timeout) {
   if (has_come(wanted_[2])) let_in();
   heard.bytes = ordered_;
   if (merger_->stuck())
-    throw base::Error(base::Code::protocol, "a channel has ended before the blocks that it took had come");
-  if (merger_->over()) end_blocks();
+    throw base::Error(base::Code::protocol, "a channel has ended before the stripes that it took had come");
+  if (merger_->over()) end_stripes();
   return heard;
 }
 
@@ -101,8 +101,8 @@ void Channels::let_in() {
   if (socket && visitors_.size() < protocol::kMostChannels) visitors_.push_back({std::move(socket), {}, 0});
 }
 
-std::string_view Channels::begin_blocks(const std::string& token, std::string_view came) {
-  if (merger_) throw base::Error(base::Code::protocol, "blocks begin within blocks");
+std::string_view Channels::begin_stripes(const std::string& token, std::string_view came) {
+  if (merger_) throw base::Error(base::Code::protocol, "stripes begin within stripes");
   merger_.emplace();
   try {
     door_.emplace(token);
@@ -111,12 +111,12 @@ std::string_view Channels::begin_blocks(const std::string& token, std::string_vi
   }
   ordered_.clear();
   merger_->feed(0, came, ordered_);
-  if (merger_->over()) end_blocks();
+  if (merger_->over()) end_stripes();
   return ordered_;
 }
 
 // The visitors are let go, and their channels end.
-void Channels::end_blocks() {
+void Channels::end_stripes() {
   merger_.reset();
   door_.reset();
   visitors_.clear();

@@ -1,6 +1,6 @@
 #pragma once
 // The channels that the agent hears: its standard input, and for a while others beside it (join.h), over
-// which one stream then travels in blocks (core/protocol/blocks.h). Whoever brings one is welcome as long as
+// which one stream then travels in stripes (core/protocol/stripes.h). Whoever brings one is welcome as long as
 // that lasts. Belongs to one thread.
 
 #include <poll.h>
@@ -13,7 +13,7 @@
 
 #include "core/agent/join.h"
 #include "core/base/fd.h"
-#include "core/protocol/blocks.h"
+#include "core/protocol/stripes.h"
 
 namespace porter::agent {
 
@@ -31,12 +31,12 @@ class Channels {
     std::size_t count = 0;   // bytes that came, in order or not
     std::string_view bytes;  // until the next call
   };
-  // Waits so many milliseconds at most. Throws Error(protocol) for blocks that make no sense, Error(io).
+  // Waits so many milliseconds at most. Throws Error(protocol) for stripes that make no sense, Error(io).
   Heard hear(int stop, int timeout);
 
-  // From here on the stream is blocks, of which `came` is the beginning; gives back what that holds. Throws
-  // Error(protocol) when it is blocks already.
-  std::string_view begin_blocks(const std::string& token, std::string_view came);
+  // From here on the stream is stripes, of which `came` is the beginning; gives back what that holds. Throws
+  // Error(protocol) when it is stripes already.
+  std::string_view begin_stripes(const std::string& token, std::string_view came);
 
  private:
   struct Visitor {
@@ -51,14 +51,14 @@ class Channels {
   void hear_visitor(Visitor& visitor, Heard& heard);
   void take_in(Visitor& visitor);
   void let_in();
-  void end_blocks();
+  void end_stripes();
 
   const int first_;
   std::vector<char> buffer_;
   std::string ordered_;
   std::vector<pollfd> wanted_;
-  // While the stream is blocks.
-  std::optional<protocol::BlockMerger> merger_;
+  // While the stream is stripes.
+  std::optional<protocol::StripeMerger> merger_;
   std::optional<JoinDoor> door_;
   std::vector<Visitor> visitors_;
 };

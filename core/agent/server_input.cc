@@ -80,7 +80,7 @@ void Input::read_all() {
 void Input::hand_over_frames(protocol::Patience& patience) {
   while (auto frame = reader_.next()) {
     if (frame->type == static_cast<std::uint8_t>(protocol::Type::stripe)) {
-      begin_blocks(*frame);
+      begin_stripes(*frame);
     } else {
       hand_over(std::move(*frame));
     }
@@ -89,10 +89,10 @@ void Input::hand_over_frames(protocol::Patience& patience) {
 }
 
 // About how frames travel, so nobody else's business.
-void Input::begin_blocks(const protocol::Frame& frame) {
+void Input::begin_stripes(const protocol::Frame& frame) {
   const auto message = protocol::expect<protocol::Stripe>(frame);
-  if (!greeted_) throw base::Error(base::Code::protocol, "blocks begin before the greeting");
-  reader_.feed(channels_.begin_blocks(message.token, reader_.take_rest()));
+  if (!greeted_) throw base::Error(base::Code::protocol, "stripes begin before the greeting");
+  reader_.feed(channels_.begin_stripes(message.token, reader_.take_rest()));
 }
 
 void Input::hand_over(protocol::Frame frame) {

@@ -45,7 +45,7 @@ class Input {
  private:
   void read_all();
   bool hear(protocol::Patience& patience);
-  void begin_blocks(const protocol::Frame& frame);
+  void begin_stripes(const protocol::Frame& frame);
   void hand_over_frames(protocol::Patience& patience);
   void hand_over(protocol::Frame frame);
   void wait_for_room(std::unique_lock<std::mutex>& lock);

@@ -219,6 +219,7 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
   reach("stage: begun");
   auto parts = std::make_unique<StageParts>(parts_->folders, id, run_id, site.root.folder(place));
   parts->take = take;
+  if (site.durable()) parts->write_back = std::make_unique<WriteBack>(parts->tree);
   if (spare) take_over(*parts, std::move(spare));
   parts->path = releases ? parts_->path + "/" + place : parts_->path;
   const std::string live = site.live();

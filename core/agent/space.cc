@@ -131,6 +131,7 @@ Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout 
   std::size_t number = 0;
   for (const sync::Folder& folder : wanted.folders) {
     for (const sync::Entry& entry : folder.entries) {
+      if (entry.kind == sync::Kind::hard_link) continue;
       const bool file = entry.kind == sync::Kind::file;
       const Coming coming = file ? files.at(number++) : Coming::sent;
       if (coming == Coming::there) continue;
@@ -145,10 +146,14 @@ Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout 
   return need;
 }
 
-void check_room(const Need& need, const Space& space, const std::string& site) {
+bool fits(const Need& need, const Space& space) {
   const bool bytes = !space.sizes_tell || need.bytes + kMargin <= space.free_bytes;
   const bool inodes = space.free_inodes == Space::kNoLimit || need.inodes + kSpareInodes <= space.free_inodes;
-  if (bytes && inodes) return;
+  return bytes && inodes;
+}
+
+void check_room(const Need& need, const Space& space, const std::string& site) {
+  if (fits(need, space)) return;
   throw Error(Code::no_space,
               fmt::format("{}: the new release does not fit: it needs {} and {} inodes, free are {} and {}",
                           site, base::format_bytes(need.bytes + kMargin), need.inodes + kSpareInodes,

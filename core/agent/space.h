@@ -48,7 +48,9 @@ enum class Coming : std::uint8_t {
 Need need_of(const sync::Tree& wanted, const std::vector<Coming>& files, Layout layout, Take take,
              const Space& space);
 
-// Throws Error(no_space) that says what is needed and what is there, when `need` and a margin do not fit.
+// Whether `need` and a margin fit.
+bool fits(const Need& need, const Space& space);
+// Throws Error(no_space) that says what is needed and what is there, when they do not.
 void check_room(const Need& need, const Space& space, const std::string& site);
 
 // The error itself; one of code no_space gets a hint that names the file system of `place` (a site's or a

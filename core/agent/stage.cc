@@ -37,11 +37,61 @@ void begin_anew(StageParts& parts) {
   parts.site->remove_tree(place);
   parts.site->root.make_folder(place, 0700);
   parts.tree = parts.site->root.folder(place);
+  parts.bases.take_all();
   parts.settled.assign(parts.wanted.folders.size(), 0);
   for (sync::Folder& folder : parts.wanted.folders) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
   }
+}
+
+// Where the file itself is: in the stage, or, in place, live when it stays.
+struct FirstName {
+  const Beneath& root;
+  std::string path;
+};
+
+FirstName first_name_of(const StageParts& parts, sync::EntryRef first) {
+  const std::string path = parts.slot(parts.wanted.path_of(first));
+  if (parts.inplace() && !parts.tree.exists(path)) return {parts.site->root, parts.wanted.path_of(first)};
+  return {parts.tree, path};
+}
+
+// Whether it is there already: by a spare, or live.
+bool has_further_name(const StageParts& parts, const std::string& path, std::uint64_t inode) {
+  const std::optional<struct stat> now =
+      parts.inplace() ? look_if_reachable(*parts.site, path) : parts.tree.look(path);
+  return now && S_ISREG(now->st_mode) && now->st_ino == inode;
+}
+
+void make_further_name(StageParts& parts, sync::EntryRef name) {
+  const std::string path = parts.wanted.path_of(name);
+  const sync::EntryRef file = parts.wanted.find_ref(parts.wanted.at(name).target).value();
+  if (has_further_name(parts, path, parts.wanted.at(file).stamp.inode)) return;
+  const FirstName first = first_name_of(parts, file);
+  const std::string slot = parts.slot(path);
+  parts.tree.remove_file(slot);
+  if (&first.root == &parts.tree)
+    parts.tree.keep_copy(first.path, slot);
+  else
+    parts.site->root.keep_copy(first.path, ".porter/staging/" + parts.id + "/" + slot);
+  // To get a name changes the file's ctime.
+  parts.wanted.at(file).stamp = stamp_of(*first.root.look(first.path));
+  parts.changes.add_folder(name.folder);
+  reach("stage: further name made");
+}
+
+// Whatever was written in the last tick is read once more when the seal is made. For a large file that takes
+// longer than the tick.
+constexpr std::uint64_t kDearToRead = 16U << 20U;
+
+void await_stamps_of_large_files(const StageParts& parts) {
+  std::int64_t youngest = 0;
+  for (const sync::EntryRef file : parts.wanted.files()) {
+    const sync::Entry& entry = parts.wanted.at(file);
+    if (entry.size >= kDearToRead) youngest = std::max(youngest, entry.stamp.ctime_ns);
+  }
+  sync::await_tick(youngest);
 }
 
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
@@ -75,6 +125,21 @@ std::string slot_name(sync::EntryRef ref) {
 
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns) {
   return tree.identity == sync::Identity::with_mtime || mtime_ns != 0;
+}
+
+void KeptBases::add(sync::EntryRef file) {
+  const std::lock_guard lock(mutex_);
+  files_.insert(file);
+}
+
+bool KeptBases::has(sync::EntryRef file) const {
+  const std::lock_guard lock(mutex_);
+  return files_.contains(file);
+}
+
+std::set<sync::EntryRef> KeptBases::take_all() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(files_, {});
 }
 
 bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
@@ -131,6 +196,8 @@ void Stage::set_wanted(sync::Tree wanted) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
   }
+  parts_->wanted_names = sync::HardLinks(wanted);
+  if (parts_->base) parts_->base_names = sync::HardLinks(parts_->base->tree);
   parts_->changes.expect(wanted.folders.size());
   parts_->settled.assign(wanted.folders.size(), 0);
   parts_->wanted = std::move(wanted);
@@ -140,12 +207,19 @@ bool Stage::has(sync::EntryRef file) const {
   return parts_->wanted.at(file).stamp.inode != 0;
 }
 
-bool Stage::fit_spare() {
+bool Stage::fit_spare(const std::vector<sync::EntryRef>& rebuilt) {
   const std::shared_ptr<const sync::Seal> spare = std::exchange(parts_->spare, nullptr);
   if (!spare) return false;
-  parts_->fitted = agent::fit_spare(*parts_, spare->tree);
+  parts_->fitted = agent::fit_spare(*parts_, spare->tree, rebuilt);
   if (!parts_->fitted) begin_anew(*parts_);
   return parts_->fitted;
+}
+
+void Stage::drop_bases() {
+  for (const sync::EntryRef& ref : parts_->bases.take_all()) {
+    parts_->tree.remove_file(parts_->wanted.path_of(ref));
+    parts_->changes.add_folder(ref.folder);
+  }
 }
 
 void Stage::make_folders() {
@@ -156,6 +230,16 @@ void Stage::make_folders() {
     parts_->tree.make_folder(parts_->wanted.folders[i].path, 0700);
     parts_->changes.add_folder(i);
     reach("stage: folder made");
+  }
+}
+
+void Stage::make_hard_links() {
+  if (parts_->wanted_names.empty()) return;
+  for (std::uint32_t i = 0; i < parts_->wanted.folders.size(); ++i) {
+    for (std::uint32_t entry = 0; entry < parts_->wanted.folders[i].entries.size(); ++entry) {
+      if (parts_->wanted.folders[i].entries[entry].kind == sync::Kind::hard_link)
+        make_further_name(*parts_, {i, entry});
+    }
   }
 }
 
@@ -184,6 +268,7 @@ void Stage::finish() {
     throw Error(Code::protocol, fmt::format("{}: is wanted and was never sent",
                                             base::printable(parts_->wanted.path_of(file))));
   }
+  await_stamps_of_large_files(*parts_);
   parts_->finished_ns = sync::wall_clock_ns();
   if (parts_->inplace()) return;
   // Children first: a folder that may not be entered any more is done with, and a parent's time stands.
@@ -219,7 +304,8 @@ std::uint64_t Stage::deletions() const {
     const sync::Folder* now = parts_->wanted.find_folder(before.path);
     if (now != nullptr && now->digest == before.digest) continue;
     for (const sync::Entry& entry : before.entries)
-      count += entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
+      count +=
+          entry.kind != sync::Kind::folder && (now == nullptr || now->find(entry.name) == nullptr) ? 1 : 0;
   }
   return count;
 }

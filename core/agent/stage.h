@@ -2,10 +2,11 @@
 // A release being built. Layout releases: directly in releases/<id>, its final name, unsealed until the seal
 // exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
 //
-// Order of use: set_wanted → make_folders → clone_same → put_files / begin_file for what is missing →
-// make_links → finish → (handlers, seed_shared) → seal. clone_same, put_files, begin_file, open_basis and a
-// FileWriter's calls may run in several threads at once for different files; the rest is for one thread.
-// Errors carry the path. The Site must outlive its Stage.
+// Order of use: set_wanted → fit_spare → make_folders → clone_same → put_files / begin_file / rebuild for
+// what is missing → make_hard_links → make_links → finish → (handlers, seed_shared) → seal. clone_same,
+// put_files, begin_file, open_basis, rebuild and the calls of a FileWriter or FileRebuild may run in several
+// threads at once for different files; the rest is for one thread. Errors carry the path. The Site must
+// outlive its Stage.
 
 #include <cstdint>
 #include <memory>
@@ -15,8 +16,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/cancel.h"
 #include "core/base/digest.h"
 #include "core/base/fd.h"
+#include "core/sync/block_match.h"
 #include "core/sync/manifest.h"
 #include "core/sync/tree.h"
 
@@ -50,7 +53,7 @@ class FileWriter {
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
   std::uint64_t written() const;
-  // Checks size and SHA-256, gives the file its mode and time. A mismatch removes the file and throws
+  // Checks size and digest, gives the file its mode and time. A mismatch removes the file and throws
   // Error(protocol) with both values; the file may then be sent again.
   void finish();
 
@@ -58,6 +61,42 @@ class FileWriter {
   friend class Stage;
   struct State;
   explicit FileWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// An old version of a file, to make the new one from.
+struct Basis {
+  base::UniqueFd fd;
+  std::uint64_t size = 0;
+  // The stage's own, at the very place of the new one, and nobody else's: it may be changed.
+  bool own = false;
+};
+
+// A large file on its way into the stage that has much of its content from an old one. When the basis is the
+// stage's own and everything stays at its place, that file is changed where it differs; otherwise a new one
+// is made. Without finish() the file is removed, whichever it is.
+class FileRebuild {
+ public:
+  FileRebuild(FileRebuild&&) noexcept;
+  FileRebuild& operator=(FileRebuild&&) noexcept;
+  ~FileRebuild();
+
+  // What the copies leave, and the basis for it.
+  const sync::Rest& rest() const;
+  int basis() const;
+  // Brings over what is copied: the long part of the work. May be called by any thread while another one
+  // writes; finish() does it if nobody did. Both throw Interrupted when `stop` comes.
+  void copy(const base::CancelToken& stop = {});
+  // The next bytes of what the copies leave of the new file.
+  void write(std::string_view bytes);
+  // Gives the file its mode and time, then checks the digest of all of it, on all cores. A mismatch removes
+  // the file and throws Error(protocol); it may then be sent whole.
+  void finish(const base::CancelToken& stop = {});
+
+ private:
+  friend class Stage;
+  struct State;
+  explicit FileRebuild(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
@@ -71,14 +110,17 @@ class Stage {
   // Absolute: the release's final folder, or the site's for inplace.
   const std::string& path() const;
 
-  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical, Error(refused)
-  // when it would write into .porter.
+  // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical,
+  // Error(refused) when it would write into .porter.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 
-  // A stage that was made from a spare keeps what is right already; what is not goes. False when there was
+  // A stage that was made from a spare keeps what is right already; what is not goes, but for large old
+  // versions of the files `rebuilt` (ascending) that can become the new ones in place. False when there was
   // none, or it was of no use: the stage is empty then.
-  bool fit_spare();
+  bool fit_spare(const std::vector<sync::EntryRef>& rebuilt);
+  // Those old versions go as well, for the room that they take.
+  void drop_bases();
   // All of them, unless a spare was fitted.
   void make_folders();
   // Whether it is there already.
@@ -97,9 +139,15 @@ class Stage {
   std::vector<sync::EntryRef> put_files(const std::vector<Whole>& files);
   // Size, mode, time and digest come from the wanted tree.
   FileWriter begin_file(sync::EntryRef file);
-  // The live file of this path, for signatures and as the basis of a delta; nothing when there is none.
-  std::optional<base::UniqueFd> open_basis(const std::string& path) const;
+  // The old version of this file: the spare's that was kept for it, else the live one; nothing when there is
+  // none.
+  std::optional<Basis> open_basis(sync::EntryRef file) const;
+  // Size, mode, time and digest come from the wanted tree. Throws Error(protocol) for copies that do not fit.
+  FileRebuild rebuild(sync::EntryRef file, Basis basis, std::vector<sync::Copy> copies);
 
+  // Further names of files, when all files are there.
+  void make_hard_links();
+  // Symbolic ones.
   void make_links();
   // Modes and times of folders, children first. Throws Error(protocol) when a wanted file was never written.
   void finish();

@@ -8,9 +8,9 @@
 #include <cerrno>
 
 #include "core/agent/failpoint.h"
-#include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clone.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -32,23 +32,6 @@ struct stat stat_of(int fd, const std::string& subject) {
   return info;
 }
 
-// Where a file of the stage is made.
-struct Slot {
-  const StageParts& parts;
-  sync::EntryRef ref;
-  int folder;
-  std::string name;
-  std::string subject() const { return parts.tree.label(parts.inplace() ? name : parts.wanted.path_of(ref)); }
-};
-
-Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref) {
-  if (parts.inplace()) return {parts, ref, parts.tree.descriptor(), slot_name(ref)};
-  const sync::Folder& folder = parts.wanted.folders[ref.folder];
-  const int at = stage.descriptor(folder.path);
-  if (at < 0) throw base::system_error(parts.tree.label(folder.path), ENOENT);
-  return {parts, ref, at, folder.entries[ref.entry].name};
-}
-
 void fill_file(const Slot& slot, int fd, std::string_view bytes) {
   try {
     base::write_all(fd, bytes);
@@ -56,16 +39,6 @@ void fill_file(const Slot& slot, int fd, std::string_view bytes) {
     error.add_trail("writing " + slot.subject());
     throw;
   }
-}
-
-// A new file. What is there is from an earlier try, or a clone that turned out wrong.
-UniqueFd make_file(const Slot& slot, mode_t mode) {
-  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  UniqueFd fd(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
-  if (!fd && errno == EEXIST && ::unlinkat(slot.folder, slot.name.c_str(), 0) == 0)
-    fd.reset(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
-  if (!fd) throw base::system_error(slot.subject(), errno);
-  return fd;
 }
 
 // Finds wanted content in the live release and takes it over. One a thread; what all share is the index.
@@ -96,8 +69,10 @@ class Cloner {
     const struct stat before = stat_of(old.get(), subject);
     sync::Entry& entry = parts_.wanted.at(ref);
     if (!S_ISREG(before.st_mode) || !holds(old.get(), before, known, entry)) return false;
-    if (parts_.inplace() && same_path && keeps(before, entry)) return true;
-    return second_name(old.get(), before, ref) || copy(old.get(), before, ref);
+    // Two files that were one, or the other way round, become files of their own.
+    const bool stays = same_path && parts_.same_names(parts_.wanted.path_of(ref));
+    if (parts_.inplace() && stays && keeps(before, entry)) return true;
+    return (stays && second_name(old.get(), before, ref)) || copy(old.get(), before, ref);
   }
 
   // Unreadable, or not what it was: then it is sent.
@@ -113,7 +88,7 @@ class Cloner {
 
   static bool holds(int fd, const struct stat& info, const sync::Entry* known, const sync::Entry& entry) {
     const std::optional<bool> told = content_by_stamp(entry, info, known);
-    return told ? *told : base::sha256_of_descriptor(fd) == entry.digest;
+    return told ? *told : base::content_digest(fd, entry.size) == entry.digest;
   }
 
   // Layout inplace: the very file stays.
@@ -152,7 +127,7 @@ class Cloner {
       return false;
     }
     settle_file(parts_, to.get(), ref);
-    parts_.changes.add({ref});
+    parts_.made({ref});
     reach("stage: file cloned");
     return true;
   }
@@ -164,6 +139,27 @@ class Cloner {
 };
 
 }  // namespace
+
+std::string Slot::subject() const {
+  return parts.tree.label(parts.inplace() ? name : parts.wanted.path_of(ref));
+}
+
+Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref) {
+  if (parts.inplace()) return {parts, ref, parts.tree.descriptor(), slot_name(ref)};
+  const sync::Folder& folder = parts.wanted.folders[ref.folder];
+  const int at = stage.descriptor(folder.path);
+  if (at < 0) throw base::system_error(parts.tree.label(folder.path), ENOENT);
+  return {parts, ref, at, folder.entries[ref.entry].name};
+}
+
+UniqueFd make_file(const Slot& slot, mode_t mode) {
+  constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
+  if (!fd && errno == EEXIST && ::unlinkat(slot.folder, slot.name.c_str(), 0) == 0)
+    fd.reset(::openat(slot.folder, slot.name.c_str(), kFlags, mode));
+  if (!fd) throw base::system_error(slot.subject(), errno);
+  return fd;
+}
 
 namespace {
 
@@ -242,7 +238,7 @@ std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
   HeldFolder held(parts_->tree);
   for (const Whole& file : files) {
     sync::Entry& entry = parts_->wanted.at(file.file);
-    if (file.bytes.size() != entry.size || base::sha256(file.bytes) != entry.digest) {
+    if (file.bytes.size() != entry.size || base::content_digest(file.bytes) != entry.digest) {
       wrong.push_back(file.file);
       continue;
     }
@@ -254,14 +250,8 @@ std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
     made.push_back(file.file);
     reach("stage: file finished");
   }
-  parts_->changes.add(made);
+  parts_->made(made);
   return wrong;
-}
-
-std::optional<UniqueFd> Stage::open_basis(const std::string& path) const {
-  check_relative(path);
-  if (!parts_->live) return std::nullopt;
-  return parts_->live->try_open_file(path);
 }
 
 struct FileWriter::State {
@@ -270,7 +260,7 @@ struct FileWriter::State {
   UniqueFd folder;
   std::string name;
   UniqueFd fd;
-  base::Sha256 hash;
+  std::optional<base::ContentHash> hash;
   std::uint64_t written = 0;
 
   sync::Entry& entry() const { return parts->wanted.at(ref); }
@@ -286,6 +276,7 @@ FileWriter Stage::begin_file(sync::EntryRef file) {
   state->folder.reset(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0));
   state->name = slot.name;
   state->entry().stamp = {};
+  state->hash.emplace(state->entry().size);
   state->fd = make_file(slot, 0600);
   reach("stage: file begun");
   return FileWriter(std::move(state));
@@ -305,7 +296,7 @@ void FileWriter::write(std::span<const std::byte> bytes) {
   if (state_->written > state_->entry().size)
     throw Error(Code::protocol, fmt::format("{}: more than the announced {} bytes came", state_->subject(),
                                             state_->entry().size));
-  state_->hash.update(bytes);
+  state_->hash->update(bytes);
   base::while_doing("writing " + state_->subject(), [&] { base::write_all(state_->fd.get(), bytes); });
 }
 
@@ -322,13 +313,13 @@ void FileWriter::finish() {
   if (state_->written != entry.size)
     throw Error(Code::protocol, fmt::format("{}: {} bytes came, {} were announced", state_->subject(),
                                             state_->written, entry.size));
-  const base::Digest digest = state_->hash.finish();
+  const base::Digest digest = state_->hash->finish();
   if (digest != entry.digest)
     throw Error(Code::protocol, fmt::format("{}: the content is {}, wanted is {}", state_->subject(),
                                             base::to_hex(digest), base::to_hex(entry.digest)));
   settle_file(*state_->parts, state_->fd.get(), state_->ref);
   state_->fd.reset();
-  state_->parts->changes.add({state_->ref});
+  state_->parts->made({state_->ref});
   reach("stage: file finished");
 }
 

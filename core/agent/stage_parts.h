@@ -5,14 +5,18 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/agent/held_folder.h"
 #include "core/agent/site_folders.h"
+#include "core/agent/write_back.h"
 #include "core/sync/file_digest.h"
+#include "core/sync/hard_links.h"
 
 namespace porter::agent {
 
@@ -54,6 +58,18 @@ class LiveIndex {
   std::vector<sync::EntryRef> files_;  // by digest
 };
 
+// Old versions of files, in the stage at the place of the new ones, where a spare had them. Any thread.
+class KeptBases {
+ public:
+  void add(sync::EntryRef file);
+  bool has(sync::EntryRef file) const;
+  std::set<sync::EntryRef> take_all();
+
+ private:
+  mutable std::mutex mutex_;
+  std::set<sync::EntryRef> files_;
+};
+
 struct StageParts {
   StageParts(std::shared_ptr<const SiteFolders> folders, std::string release, std::string run, Beneath built)
       : site(std::move(folders)), id(std::move(release)), run_id(std::move(run)), tree(std::move(built)) {}
@@ -67,17 +83,30 @@ struct StageParts {
   std::optional<Beneath> live;  // what files are cloned from
   std::shared_ptr<const sync::Seal> base;
   LiveIndex live_index;  // of base
-  sync::Tree wanted;     // an entry's stamp says that its file is done (a file system has no inode 0)
+  sync::HardLinks base_names;
+  sync::HardLinks wanted_names;
+  sync::Tree wanted;  // an entry's stamp says that its file is done (a file system has no inode 0)
   // What the tree held when it was taken as a spare; until fit_spare().
   std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
+  KeptBases bases;
   // Folders of a spare that had mode and time as wanted when they were looked at; a byte each, since several
   // threads write.
   std::vector<char> settled;
   Changes changes;
+  std::unique_ptr<WriteBack> write_back;  // of a durable site, until the seal
   std::int64_t finished_ns = 0;
   bool seeded = false;
 
+  // Files that are complete. Any thread.
+  void made(const std::vector<sync::EntryRef>& files) {
+    changes.add(files);
+    if (write_back) write_back->wrote(files.size());
+  }
+  // Whether `file` has the names that it had in the live release.
+  bool same_names(const std::string& file) const {
+    return sync::HardLinks::same_names(base_names, wanted_names, file);
+  }
   bool inplace() const { return site->layout == Layout::inplace; }
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;
@@ -106,12 +135,25 @@ bool set_mtime(int fd, std::int64_t mtime_ns);
 // Mode, time and stamp of a file whose content is complete.
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref);
 
+// Where a file of the stage is made.
+struct Slot {
+  const StageParts& parts;
+  sync::EntryRef ref;
+  int folder;
+  std::string name;
+  std::string subject() const;
+};
+Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref);
+// A new file, for reading and writing. What is there is from an earlier try, or a clone that turned out
+// wrong.
+base::UniqueFd make_file(const Slot& slot, mode_t mode);
+
 // The name of a seal's note that says that the release was made with Durability::none.
 inline constexpr std::string_view kNotSynced = "not_synced";
 
 // A tree that was a spare becomes the wanted one, as far as that is possible without any content: what is not
 // wanted, or is not proven to be as wanted, goes; what is gets mode and time. Folders that are missing are
 // made. False when the spare is not what its seal said, so that nothing can be built on it.
-bool fit_spare(StageParts& parts, const sync::Tree& spare);
+bool fit_spare(StageParts& parts, const sync::Tree& spare, const std::vector<sync::EntryRef>& rebuilt);
 
 }  // namespace porter::agent

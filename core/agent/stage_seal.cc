@@ -91,8 +91,8 @@ void confirm_all(StageParts& parts, const Young& young) {
     confirm(parts, held, ref);
 }
 
-// The stage as it was finished. A few young files get no stamp, so that every later look reads them: that takes
-// less than to wait for the clock here.
+// The stage as it was finished. A few young files get no stamp, so that every later look reads them: that
+// takes less than to wait for the clock here.
 sync::Tree confirmed(StageParts& parts) {
   const Young young = young_files(parts);
   if (young.files.size() > kFewFiles || young.bytes > kFewBytes) {
@@ -162,6 +162,7 @@ void make_durable(const StageParts& parts, const std::optional<std::vector<std::
 sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   StageParts& parts = *parts_;
   const SiteFolders& site = *parts.site;
+  parts.write_back.reset();
   // Handlers of an inplace release work on the live tree after activation: what was staged is what is wanted.
   const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
   sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);

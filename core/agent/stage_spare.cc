@@ -1,6 +1,6 @@
 // Fitting a spare to the wanted tree: one look at everything that is there, folder by folder, several at
-// once. Nothing about it is trusted but what a stamp or the content itself proves, and no file's content is
-// ever changed: one that differs goes and is made anew.
+// once. Nothing about it is trusted but what a stamp or the content itself proves. A file that differs goes
+// and is made anew, unless it is a large one that may become the wanted one where it is (stage_rebuild.cc).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@
 #include "core/agent/failpoint.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
 
@@ -24,7 +25,8 @@ constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 class Fitter {
  public:
-  Fitter(StageParts& parts, const sync::Tree& spare) : parts_(parts), spare_(spare) {}
+  Fitter(StageParts& parts, const sync::Tree& spare, const std::vector<sync::EntryRef>& rebuilt)
+      : parts_(parts), spare_(spare), names_(spare), rebuilt_(rebuilt) {}
 
   bool run() {
     std::vector<std::uint32_t> old;
@@ -81,7 +83,8 @@ class Fitter {
       changed |= !stays(*here, found, index, was);
     if (changed) parts_.changes.add_folder(index);
     struct stat info {};
-    parts_.settled[index] = ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
+    parts_.settled[index] =
+        ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
   }
 
   static const Beneath* try_open(HeldFolder& held, const std::string& path) {
@@ -102,8 +105,10 @@ class Fitter {
       if (wanted->kind == sync::Kind::folder && found.kind == EntryKind::folder) return true;
       if (wanted->kind == sync::Kind::link && is_link(here, found.name, parts_.wanted, *wanted)) return true;
       if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&
-          keep_file(here, {index, entry}, known))
+          (keep_file(here, {index, entry}, known) || keep_basis(here, {index, entry})))
         return true;
+      // Whether it is a name of the right file shows when that is known.
+      if (wanted->kind == sync::Kind::hard_link && found.kind == EntryKind::file) return true;
       if (wanted->kind == sync::Kind::folder) sound_ = false;  // its seal said it is one
     }
     if (found.kind == EntryKind::folder)
@@ -117,8 +122,7 @@ class Fitter {
     sync::Entry& entry = parts_.wanted.at(ref);
     struct stat info {};
     if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
-    // A second name of a file in a release that stays: its mode and time are that one's, too.
-    if (!S_ISREG(info.st_mode) || info.st_nlink > 1) return false;
+    if (!S_ISREG(info.st_mode) || !is_our_own(ref, info)) return false;
     if (!holds(here, entry, info, known)) return false;
     if (is_settled(parts_.wanted, entry, info)) {
       entry.stamp = stamp_of(info);
@@ -132,12 +136,37 @@ class Fitter {
     return true;
   }
 
+  // A second name of a file in a release that stays: its mode and time are that one's, too. With all its
+  // names in the spare, and all of them wanted, it is the spare's alone.
+  bool is_our_own(sync::EntryRef ref, const struct stat& info) const {
+    if (info.st_nlink == 1) return true;
+    const std::string path = parts_.wanted.path_of(ref);
+    return names_.count(path) == info.st_nlink &&
+           sync::HardLinks::same_names(names_, parts_.wanted_names, path);
+  }
+
+  // Of the same size, since then what did not change is likely to be where it was; and one whose blocks will
+  // be compared. It is nobody's to read while it changes.
+  bool keep_basis(const Beneath& here, sync::EntryRef ref) {
+    if (!std::binary_search(rebuilt_.begin(), rebuilt_.end(), ref)) return false;
+    const sync::Entry& entry = parts_.wanted.at(ref);
+    struct stat info {};
+    const char* name = entry.name.c_str();
+    if (::fstatat(here.descriptor(), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
+        info.st_nlink > 1 || entry.size < sync::kTableFrom ||
+        static_cast<std::uint64_t>(info.st_size) != entry.size ||
+        ::fchmodat(here.descriptor(), name, 0600, 0) != 0)
+      return false;
+    parts_.bases.add(ref);
+    return true;
+  }
+
   static bool holds(const Beneath& here, const sync::Entry& entry, const struct stat& info,
                     const sync::Entry* known) {
     if (const std::optional<bool> told = content_by_stamp(entry, info, known)) return *told;
     try {
       const std::optional<base::UniqueFd> fd = here.try_open_file(entry.name);
-      return fd && base::sha256_of_descriptor(fd->get()) == entry.digest;
+      return fd && base::content_digest(fd->get(), entry.size) == entry.digest;
     } catch (const Error&) {
       return false;
     }
@@ -145,14 +174,16 @@ class Fitter {
 
   StageParts& parts_;
   const sync::Tree& spare_;
+  const sync::HardLinks names_;  // of the spare
+  const std::vector<sync::EntryRef>& rebuilt_;
   std::atomic<bool> sound_{true};
 };
 
 }  // namespace
 
-bool fit_spare(StageParts& parts, const sync::Tree& spare) {
+bool fit_spare(StageParts& parts, const sync::Tree& spare, const std::vector<sync::EntryRef>& rebuilt) {
   try {
-    return Fitter(parts, spare).run();
+    return Fitter(parts, spare, rebuilt).run();
   } catch (const Error&) {
     return false;  // what stands in the way here does not in an empty folder
   }

@@ -1,5 +1,5 @@
 # porter-agent: one static program that runs on any Linux of its architecture. Beside the agent's own rooms it
-# holds SHA-256 out of libcrypto.a, librsync, libb2 and zstd; no name service, no locale data, nothing to install.
+# holds SHA-256 out of libcrypto.a, librsync, libb2, xxhash and zstd; no name service, no locale data, nothing to install.
 set(PORTER_AGENT_FOLDER "${CMAKE_BINARY_DIR}/lib/porter/agents")
 set(PORTER_AGENT_FILE "${PORTER_AGENT_FOLDER}/porter-agent-${CMAKE_SYSTEM_PROCESSOR}")
 
@@ -14,6 +14,7 @@ if(PORTER_SANITIZE)
   target_link_libraries(porter-agent PRIVATE porter_agent_server)
 else()
   find_package(Librsync REQUIRED)
+  find_package(Xxhash REQUIRED)
   find_package(Zstd REQUIRED)
   find_library(PORTER_CRYPTO_ARCHIVE NAMES libcrypto.a REQUIRED)
   target_sources(porter-agent PRIVATE static_fmt.cc)
@@ -22,6 +23,6 @@ else()
   target_link_libraries(porter-agent PRIVATE
     $<TARGET_FILE:porter_agent_server> $<TARGET_FILE:porter_agent> $<TARGET_FILE:porter_sync>
     $<TARGET_FILE:porter_protocol> $<TARGET_FILE:porter_base>
-    Librsync::static Zstd::static "${PORTER_CRYPTO_ARCHIVE}" Threads::Threads)
+    Librsync::static Xxhash::static Zstd::static "${PORTER_CRYPTO_ARCHIVE}" Threads::Threads)
   target_link_options(porter-agent PRIVATE -static -s -Wl,--gc-sections)
 endif()

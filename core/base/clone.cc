@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <span>
 #include <vector>
@@ -24,6 +25,24 @@ void look_at(const CancelToken* cancel) {
 
 bool cannot(int reason) {
   return reason == EXDEV || reason == EINVAL || reason == ENOSYS || reason == EOPNOTSUPP || reason == EPERM;
+}
+
+// False when `from` ends before.
+bool copy_range_by_hand(int from, off_t in, int to, off_t out, std::uint64_t size) {
+  std::vector<std::byte> buffer(256 * 1024);
+  while (size > 0) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size()));
+    const ssize_t got = ::pread(from, buffer.data(), wanted, in);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno("read");
+    if (got == 0) return false;
+    write_at(to, std::span<const std::byte>(buffer).first(static_cast<std::size_t>(got)),
+             static_cast<std::uint64_t>(out));
+    in += got;
+    out += got;
+    size -= static_cast<std::uint64_t>(got);
+  }
+  return true;
 }
 
 // False when the kernel cannot do it for these two; nothing is written then.
@@ -50,6 +69,19 @@ void copy_by_hand(int from, int to, const CancelToken* cancel) {
 }
 
 }  // namespace
+
+bool copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset, std::uint64_t size) {
+  auto in = static_cast<off_t>(from_offset);
+  auto out = static_cast<off_t>(to_offset);
+  while (size > 0) {
+    const ssize_t done = ::copy_file_range(from, &in, to, &out, size, 0);
+    if (done > 0) size -= static_cast<std::uint64_t>(done);
+    // Some file systems (procfs-like ones) copy nothing and say so by success.
+    if (done == 0 || (done < 0 && cannot(errno))) return copy_range_by_hand(from, in, to, out, size);
+    if (done < 0 && errno != EINTR) throw_errno("copy_file_range");
+  }
+  return true;
+}
 
 void clone_content(int from, int to, const CancelToken* cancel) {
   if (::ioctl(to, FICLONE, from) == 0) return;

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 namespace porter::base {
@@ -89,6 +90,27 @@ void Crew::run(const Task& task) {
     tasks_.clear();
     if (!failure_) failure_ = std::current_exception();
   }
+}
+
+void on_all_cores(std::size_t count, const CancelToken& cancel,
+                  const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next{0};
+  const auto some = [&] {
+    try {
+      for (std::size_t i = next++; i < count; i = next++) {
+        cancel.check();
+        work(i);
+      }
+    } catch (...) {
+      next = count;  // for the others
+      throw;
+    }
+  };
+  const int threads = Crew::usual_threads();
+  Crew crew(threads, cancel);
+  for (int i = 0; i < threads && static_cast<std::size_t>(i) < count; ++i)
+    crew.add(some);
+  crew.finish();
 }
 
 }  // namespace porter::base

@@ -56,4 +56,8 @@ class Crew {
   std::vector<std::thread> helpers_;
 };
 
+// Does work(0), work(1), … work(count - 1) on all cores (usual_threads), begun in that order, and returns
+// when all are done. Throws the first exception of any, or Interrupted; what is not begun is dropped then.
+void on_all_cores(std::size_t count, const CancelToken& cancel, const std::function<void(std::size_t)>& work);
+
 }  // namespace porter::base

@@ -45,21 +45,14 @@ Digest sha256(std::string_view text) {
   return Sha256().update(text).finish();
 }
 
-Digest sha256_of_descriptor(int fd) {
-  Sha256 hash;
-  // Kept: clearing a fresh one would cost more than reading a small file.
-  thread_local std::vector<std::byte> buffer(256 * 1024);
-  for (;;) {
-    const std::size_t got = read_some(fd, buffer);
-    if (got == 0) return hash.finish();
-    hash.update(std::span(buffer).first(got));
-  }
-}
-
 Digest sha256_of_file(const std::filesystem::path& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) throw_errno(file.string());
-  return sha256_of_descriptor(fd.get());
+  Sha256 hash;
+  std::vector<std::byte> buffer(256 * 1024);
+  while (const std::size_t got = read_some(fd.get(), buffer))
+    hash.update(std::span(buffer).first(got));
+  return hash.finish();
 }
 
 std::size_t DigestHash::operator()(const Digest& digest) const {

@@ -1,5 +1,6 @@
 #pragma once
-// SHA-256, the identity of content everywhere in this project. One Sha256 is used by one thread at a time.
+// SHA-256: of names, recipes and encodings as it is, and of contents of files by way of content_digest.h. One
+// Sha256 is used by one thread at a time.
 
 #include <array>
 #include <cstddef>
@@ -33,8 +34,7 @@ class Sha256 {
 };
 
 Digest sha256(std::string_view text);
-// Reads the descriptor from its current position to the end. Throws Error(io).
-Digest sha256_of_descriptor(int fd);
+// Throws Error(io).
 Digest sha256_of_file(const std::filesystem::path& file);
 
 // For unordered containers: SHA-256 is evenly spread, so its first bytes are a hash already.

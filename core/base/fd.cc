@@ -71,6 +71,16 @@ void write_all(int fd, std::string_view text) {
   write_all(fd, std::as_bytes(std::span(text.data(), text.size())));
 }
 
+void write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw_errno("write");
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+    offset += static_cast<std::uint64_t>(put);
+  }
+}
+
 std::string read_to_end(int fd, std::size_t limit) {
   std::string all;
   std::array<std::byte, 65536> buffer;

@@ -53,6 +53,8 @@ std::size_t read_some(int fd, std::span<std::byte> into);
 // mains ignore that signal).
 void write_all(int fd, std::span<const std::byte> bytes);
 void write_all(int fd, std::string_view text);
+// The same with pwrite(2): the position stays.
+void write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset);
 // Everything up to end of file. Throws Error(refused) beyond `limit` bytes.
 std::string read_to_end(int fd, std::size_t limit);
 

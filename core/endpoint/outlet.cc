@@ -7,14 +7,14 @@
 #include <cerrno>
 
 #include "core/base/fd.h"
-#include "core/protocol/blocks.h"
+#include "core/protocol/stripes.h"
 
 namespace porter::endpoint {
 namespace {
 
 // With its header what the transport takes at a time. Larger ones make others wait longer, smaller ones cost
 // more packets.
-constexpr std::size_t kBlock = (128U << 10U) - protocol::kBlockHeader;
+constexpr std::size_t kStripe = (128U << 10U) - protocol::kStripeHeader;
 constexpr std::size_t kMostUnused = 1U << 20U;  // what may stand in front of a queue
 
 }  // namespace
@@ -41,14 +41,14 @@ std::size_t Outlet::waiting() const {
   return bytes;
 }
 
-// The next block is this channel's. False when there is none.
+// The next stripe is this channel's. False when there is none.
 bool Outlet::cut(Channel& channel) {
-  const std::string_view block = queue_.ready().substr(0, kBlock);
-  if (block.empty()) return false;
-  channel.bytes.add(protocol::block_header(block.size(), next_++));
-  channel.bytes.add(block);
-  queue_.drop(block.size());
-  ++channel.blocks;
+  const std::string_view stripe = queue_.ready().substr(0, kStripe);
+  if (stripe.empty()) return false;
+  channel.bytes.add(protocol::stripe_header(stripe.size(), next_++));
+  channel.bytes.add(stripe);
+  queue_.drop(stripe.size());
+  ++channel.stripes;
   return true;
 }
 
@@ -67,7 +67,7 @@ bool Outlet::push(Channel& channel, Backlog& bytes) {
 }
 
 bool Outlet::drain() {
-  if (in_blocks_) {
+  if (in_stripes_) {
     while (!gone_ && deal_out()) {
     }
     return !gone_;
@@ -79,7 +79,7 @@ bool Outlet::drain() {
   return !gone_;
 }
 
-// Its end comes behind its last block.
+// Its end comes behind its last stripe.
 void Outlet::leave(Channel& channel) {
   push(channel, channel.bytes);
   if (channel.bytes.size() > 0 || channel.state == State::over) return;
@@ -108,7 +108,7 @@ std::vector<Outlet::Channel*> Outlet::ready() {
   return found;
 }
 
-// A block for each channel that has room, and none for one that would let it wait. True when something went.
+// A stripe for each channel that has room, and none for one that would let it wait. True when something went.
 bool Outlet::deal_out() {
   bool any = false;
   for (Channel* channel : ready()) {
@@ -118,14 +118,14 @@ bool Outlet::deal_out() {
   return any;
 }
 
-void Outlet::begin_blocks(std::vector<transport::Process> more) {
+void Outlet::begin_stripes(std::vector<transport::Process> more) {
   first_.bytes.add(queue_.ready());
   queue_.drop(queue_.size());
   // Those of an earlier time that have not ended yet may still have something to deliver.
   others_.remove_if([](const Channel& each) { return each.process.ending->done(); });
   for (Channel& each : others_)
-    each.blocks = 0;
-  in_blocks_ = true;
+    each.stripes = 0;
+  in_stripes_ = true;
   next_ = 0;
   for (transport::Process& process : more) {
     Channel& channel = others_.emplace_back();
@@ -136,20 +136,20 @@ void Outlet::begin_blocks(std::vector<transport::Process> more) {
   }
 }
 
-void Outlet::end_blocks() {
-  if (!in_blocks_) return;
+void Outlet::end_stripes() {
+  if (!in_stripes_) return;
   while (cut(first_)) {
   }
-  first_.bytes.add(protocol::block_header(0, next_));
-  in_blocks_ = false;
+  first_.bytes.add(protocol::stripe_header(0, next_));
+  in_stripes_ = false;
   for (Channel& each : others_)
     if (each.state != State::over) each.state = State::leaving;
 }
 
 std::size_t Outlet::channels() const {
-  if (!in_blocks_) return 1;
+  if (!in_stripes_) return 1;
   return 1 + static_cast<std::size_t>(std::count_if(others_.begin(), others_.end(),
-                                                    [](const Channel& each) { return each.blocks > 0; }));
+                                                    [](const Channel& each) { return each.stripes > 0; }));
 }
 
 short Outlet::wanted() const {
@@ -199,7 +199,7 @@ void Outlet::lose(Channel& channel) {
 
 void Outlet::close() {
   others_.clear();
-  in_blocks_ = false;
+  in_stripes_ = false;
   broken_ = nullptr;
   first_ = {};
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What waits to be sent to one agent, and the channels that it leaves by: one, or for a while several,
-// between which the stream is cut into blocks (core/protocol/blocks.h). A channel takes part once the agent
+// between which the stream is cut into stripes (core/protocol/stripes.h). A channel takes part once the agent
 // has said on it that it has it; one that never gets that far is not missed. Nothing here blocks. Belongs to
 // whoever holds the wire.
 
@@ -43,12 +43,12 @@ class Outlet {
   // Hands over what the channels take at once. False when the reader of the first one has gone.
   bool drain();
 
-  // What is added from here on travels in blocks, over the first channel and these.
-  void begin_blocks(std::vector<transport::Process> more);
+  // What is added from here on travels in stripes, over the first channel and these.
+  void begin_stripes(std::vector<transport::Process> more);
   // The same over the first channel alone again. What was given to the others still gets there.
-  void end_blocks();
-  bool in_blocks() const { return in_blocks_; }
-  // How many channels the blocks have taken so far; 1 when there are none.
+  void end_stripes();
+  bool in_stripes() const { return in_stripes_; }
+  // How many channels the stripes have taken so far; 1 when there are none.
   std::size_t channels() const;
 
   // For poll(2): what the first channel waits for, and the others' own entries, as heard() wants them back.
@@ -67,7 +67,7 @@ class Outlet {
     int fd = -1;
     State state = State::open;
     Backlog bytes;  // taken from the queue
-    std::uint64_t blocks = 0;
+    std::uint64_t stripes = 0;
     transport::Process process;
     protocol::MagicFinder joined{protocol::kJoined};
   };
@@ -84,8 +84,8 @@ class Outlet {
   Channel first_;
   std::list<Channel> others_;
   Backlog queue_;
-  bool in_blocks_ = false;
-  std::uint64_t next_ = 0;  // block
+  bool in_stripes_ = false;
+  std::uint64_t next_ = 0;  // stripe
   std::uint64_t sent_ = 0;
   bool gone_ = false;
   const transport::Process* broken_ = nullptr;

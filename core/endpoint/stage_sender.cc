@@ -24,6 +24,7 @@ constexpr std::size_t kBatchFiles = 8192;
 constexpr std::size_t kPieceBytes = 256U << 10U;
 constexpr std::size_t kDeltaPiece = 128U << 10U;
 constexpr std::size_t kNumbersInOneMessage = 32768;
+constexpr std::size_t kCopiesInOneMessage = 16384;
 constexpr auto kTellEvery = 200ms;
 
 // The bytes of a long stream as messages that hold one Piece each.
@@ -87,13 +88,13 @@ protocol::StageReport StageSender::send() {
     check_deletions();
     refs_ = composed_.tree.files();
     sort_files();
-    wire_.widen(done_.bytes_total);
+    wire_.widen(size_of(whole_));
     send_wanted();
     announce();
     expect_contents(whole_);
     expect_contents(delta_);
     send_all(whole_);
-    take_signatures();
+    take_descriptions();
     protocol::StageReport report;
     const std::vector<FileNumber> missing = end_round(report);
     if (missing.empty()) return report;
@@ -136,11 +137,19 @@ void StageSender::sort_files() {
     ++done_.files_total;
     done_.bytes_total += entry(number).size;
   }
-  awaited_.insert(delta_.begin(), delta_.end());
+  for (const FileNumber delta : delta_)
+    awaited_.try_emplace(delta);
 }
 
 const sync::Entry& StageSender::entry(FileNumber number) const {
   return composed_.tree.at(refs_[number]);
+}
+
+std::uint64_t StageSender::size_of(const std::vector<FileNumber>& numbers) const {
+  std::uint64_t bytes = 0;
+  for (const FileNumber number : numbers)
+    bytes += entry(number).size;
+  return bytes;
 }
 
 std::string StageSender::path(FileNumber number) const {
@@ -189,7 +198,7 @@ void StageSender::send_all(const std::vector<FileNumber>& numbers) {
 // Signatures that have come meanwhile; asked for where something went out.
 void StageSender::take_arrived() {
   while (const auto frame = wire_.receive_now())
-    take_signature(*frame);
+    take_description(*frame);
 }
 
 void StageSender::send_whole(FileNumber number) {
@@ -222,6 +231,11 @@ void StageSender::throw_changed(FileNumber number) const {
 base::UniqueFd StageSender::open(FileNumber number) {
   base::UniqueFd fd = reader_.open(refs_[number]);
   if (!fd) throw_changed(number);
+  return fd;
+}
+
+base::UniqueFd StageSender::open_to_send(FileNumber number) {
+  base::UniqueFd fd = open(number);
   if (store_ != nullptr) store_->keep_large(entry(number), fd.get());
   return fd;
 }
@@ -230,7 +244,7 @@ void StageSender::send_large(FileNumber number) {
   flush_batch();  // files keep their order on the wire
   const bool held = store_ != nullptr && entry(number).size <= ContentStore::kLargest;
   if (held || !composed_.content_of(refs_[number]).is_file()) return send_in_memory(number);
-  const base::UniqueFd fd = open(number);
+  const base::UniqueFd fd = open_to_send(number);
   for (std::uint64_t sent = 0; sent < entry(number).size;) {
     std::string bytes(
         static_cast<std::size_t>(std::min<std::uint64_t>(kPieceBytes, entry(number).size - sent)), '\0');
@@ -255,37 +269,83 @@ void StageSender::send_in_memory(FileNumber number) {
   }
 }
 
-void StageSender::take_signatures() {
+void StageSender::take_descriptions() {
   while (!awaited_.empty())
-    take_signature(wire_.receive());
+    take_description(wire_.receive());
 }
 
-void StageSender::take_signature(const protocol::Frame& frame) {
-  const auto message = wire_.guard([&] { return protocol::expect<protocol::SignaturePiece>(frame); });
-  const FileNumber number = message.number;
-  if (!awaited_.contains(number))
+void StageSender::take_description(const protocol::Frame& frame) {
+  if (frame.type == static_cast<std::uint8_t>(protocol::Type::block_table))
+    return take_table(wire_.guard([&] { return protocol::expect<protocol::BlockTablePiece>(frame); }));
+  take_signature(wire_.guard([&] { return protocol::expect<protocol::SignaturePiece>(frame); }));
+}
+
+StageSender::Awaited& StageSender::awaited(FileNumber number) {
+  const auto at = awaited_.find(number);
+  if (at == awaited_.end())
     wire_.guard([&] {
-      throw Error(Code::protocol, fmt::format("a signature of file number {}, not asked for", number));
+      throw Error(Code::protocol, fmt::format("what file number {} was, which was not asked for", number));
     });
+  return at->second;
+}
+
+void StageSender::take_table(const protocol::BlockTablePiece& message) {
+  Awaited& file = awaited(message.number);
+  const auto table = wire_.guard([&]() -> std::optional<sync::BlockTable> {
+    if (file.rest || file.signature) throw Error(Code::protocol, "a block table where none was due");
+    if (!file.table) file.table.emplace(message.basis_size);
+    file.table->feed(message.piece.bytes);
+    if (!message.piece.last) return std::nullopt;
+    return file.table->finish();
+  });
+  if (!table) return;
+  file.table.reset();
+  match(message.number, *table);
+}
+
+void StageSender::match(FileNumber number, const sync::BlockTable& table) {
+  const base::UniqueFd fd = open(number);
+  const std::vector<sync::Copy> copies = sync::match_blocks(table, fd.get(), entry(number).size, {});
+  protocol::Copies message{number, false, {}};
+  for (const sync::Copy& copy : copies) {
+    if (message.copies.size() == kCopiesInOneMessage) {
+      wire_.send(message);
+      message.copies.clear();
+    }
+    message.copies.push_back({copy.from, copy.to, copy.size});
+  }
+  message.last = true;
+  wire_.send(message);
+  awaited(number).rest = sync::what_is_left(copies, table.size, entry(number).size);
+}
+
+void StageSender::take_signature(const protocol::SignaturePiece& message) {
+  const FileNumber number = message.number;
+  Awaited& file = awaited(number);
   if (message.basis_size == protocol::SignaturePiece::kNoBasis) {
-    loading_.erase(number);
     awaited_.erase(number);
     send_whole(number);
     return flush_batch();
   }
-  auto loader = loading_.try_emplace(number, message.basis_size).first;
-  wire_.guard([&] { loader->second.feed(message.piece.bytes); });
-  if (!message.piece.last) return;
-  const sync::Signature signature = wire_.guard([&] { return loader->second.finish(); });
-  loading_.erase(loader);
+  // Without a table before, of all of it.
+  if (!file.rest) file.rest = sync::what_is_left({}, message.basis_size, entry(number).size);
+  const auto signature = wire_.guard([&]() -> std::optional<sync::Signature> {
+    if (message.basis_size != sync::total_size(file.rest->of_old))
+      throw Error(Code::protocol, "a signature of something else than was asked for");
+    if (!file.signature) file.signature.emplace(message.basis_size);
+    file.signature->feed(message.piece.bytes);
+    if (!message.piece.last) return std::nullopt;
+    return file.signature->finish();
+  });
+  if (!signature) return;
+  send_delta(number, *signature);
   awaited_.erase(number);
-  send_delta(number, signature);
 }
 
 void StageSender::send_delta(FileNumber number, const sync::Signature& signature) {
   flush_batch();
-  const base::UniqueFd fd = open(number);
-  sync::DeltaJob job(signature, fd.get(), entry(number).size);
+  const base::UniqueFd fd = open_to_send(number);
+  sync::DeltaJob job(signature, {fd.get(), awaited(number).rest->of_new});
   std::string ready;
   job.run([&](std::string_view bytes) {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kDeltaPiece))) {
@@ -314,9 +374,7 @@ std::vector<StageSender::FileNumber> StageSender::end_round(protocol::StageRepor
     }
     report = wire_.guard([&] { return protocol::expect<protocol::Staged>(frame).report; });
     begun_ = false;
-    std::uint64_t delta_sizes = 0;
-    for (const FileNumber number : delta_)
-      delta_sizes += entry(number).size;
+    const std::uint64_t delta_sizes = size_of(delta_);
     report.bytes_saved = delta_sizes - std::min(delta_sizes, report.bytes_delta);
     done_.bytes_done = done_.bytes_total;
     done_.files_done = done_.files_total;

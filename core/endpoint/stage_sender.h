@@ -1,12 +1,12 @@
 #pragma once
 // The operator's side of one stage: what differs, what to send, the sending. Four steps however many files
 // there are (docs/protocol.md, "A deploy"): digests out, base tree in; wanted tree, announcements and content
-// out while signatures come in; stage_end out, report in; and a second round only for what went wrong.
-// Memory does not depend on the size of files. Used by AgentEndpoint, on its thread.
+// out while block tables and signatures come in; stage_end out, report in; and a second round only for what
+// went wrong. Memory does not depend on the size of files. Used by AgentEndpoint, on its thread.
 
 #include <chrono>
 #include <map>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +14,7 @@
 #include "core/endpoint/content_store.h"
 #include "core/endpoint/endpoint.h"
 #include "core/endpoint/wire.h"
+#include "core/sync/block_match.h"
 #include "core/sync/compose.h"
 #include "core/sync/content_reader.h"
 #include "core/sync/delta.h"
@@ -34,6 +35,12 @@ class StageSender {
 
  private:
   using FileNumber = protocol::FileNumber;
+  // A delta file whose signature is not complete.
+  struct Awaited {
+    std::optional<sync::BlockTableLoader> table;
+    std::optional<sync::Rest> rest;  // once it is known what is copied
+    std::optional<sync::SignatureLoader> signature;
+  };
 
   void check_deletions() const;
   void sort_files();
@@ -47,15 +54,21 @@ class StageSender {
   void flush_batch();
   std::string read_small(FileNumber number);
   void take_arrived();
-  void take_signatures();
-  void take_signature(const protocol::Frame& frame);
+  void take_descriptions();
+  void take_description(const protocol::Frame& frame);
+  Awaited& awaited(FileNumber number);
+  void take_table(const protocol::BlockTablePiece& message);
+  void take_signature(const protocol::SignaturePiece& message);
+  void match(FileNumber number, const sync::BlockTable& table);
   void send_delta(FileNumber number, const sync::Signature& signature);
   std::vector<FileNumber> end_round(protocol::StageReport& report);
   void abort() noexcept;
 
   const sync::Entry& entry(FileNumber number) const;
+  std::uint64_t size_of(const std::vector<FileNumber>& numbers) const;
   std::string path(FileNumber number) const;
   base::UniqueFd open(FileNumber number);
+  base::UniqueFd open_to_send(FileNumber number);
   [[noreturn]] void throw_changed(FileNumber number) const;
   void advance(std::uint64_t bytes, std::uint64_t files);
 
@@ -69,8 +82,7 @@ class StageSender {
   std::vector<sync::EntryRef> refs_;
   std::vector<FileNumber> whole_;
   std::vector<FileNumber> delta_;
-  std::set<FileNumber> awaited_;  // delta files whose signature is not complete
-  std::map<FileNumber, sync::SignatureLoader> loading_;
+  std::map<FileNumber, Awaited> awaited_;
   protocol::Batch batch_;
   std::size_t batch_bytes_ = 0;
   bool begun_ = false;  // the agent is inside the stage: it has to be told when we give up

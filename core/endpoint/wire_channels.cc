@@ -34,7 +34,7 @@ std::string make_token() {
 
 void Wire::widen(std::uint64_t bytes) {
   const bool worth_it = bytes >= kWorthWidening && process_.line_state().round_trip >= kFarAway;
-  if (!worth_it || !opener_ || outlet_.in_blocks()) return;
+  if (!worth_it || !opener_ || outlet_.in_stripes()) return;
   const std::string token = make_token();
   send(protocol::Stripe{token});
   std::vector<transport::Process> more;
@@ -44,14 +44,14 @@ void Wire::widen(std::uint64_t bytes) {
   } catch (const Error&) {
     // What cannot be had is not needed; a connection that is gone is noticed anyway.
   }
-  outlet_.begin_blocks(std::move(more));
+  outlet_.begin_stripes(std::move(more));
   push_out();
 }
 
 void Wire::narrow() noexcept {
   if (dead_) return;
   try {
-    outlet_.end_blocks();
+    outlet_.end_stripes();
     (void)drain();
   } catch (const std::exception&) {
     // The next user finds out what is wrong.

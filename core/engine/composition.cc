@@ -148,9 +148,6 @@ std::string reason_of(const Deployment& deployment, const Request& request) {
 
 }  // namespace
 
-Compositions::Compositions(const std::filesystem::path& digests)
-    : digests_(digests), spool_(std::make_shared<sync::ContentSpool>(digests)) {}
-
 const sync::Tree& Compositions::walk(const std::string& key, const source::Checkout& checkout,
                                      const settings::ModuleSettings& settings,
                                      const base::CancelToken& cancel) {

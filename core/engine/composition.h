@@ -30,7 +30,11 @@ class Compositions {
  public:
   // Without a folder for the cache of digests (core/sync/digest_cache.h) every file is read.
   Compositions() = default;
-  explicit Compositions(const std::filesystem::path& digests);
+  explicit Compositions(const std::filesystem::path& digests) : digests_(digests) {}
+  // What walks have to read is to be sent: it is kept in this folder, without a name.
+  void spool_in(const std::filesystem::path& folder) {
+    spool_ = std::make_shared<sync::ContentSpool>(folder);
+  }
 
   // source < config files < links into shared/.
   std::shared_ptr<const Composition> compose(const source::Checkout& checkout,
@@ -38,7 +42,7 @@ class Compositions {
                                              const base::CancelToken& cancel);
   // The checkout has changed (a build ran): what was found there is forgotten.
   void forget(const source::Checkout& checkout);
-  // What walks had to read; null without a cache.
+  // Null unless it was asked for.
   std::shared_ptr<sync::ContentSpool> spool() const { return spool_; }
   // All is composed: what was walked takes no more memory.
   void forget_walks() { walked_.clear(); }

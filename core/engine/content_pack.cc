@@ -13,10 +13,14 @@ constexpr auto kLookUp = std::chrono::milliseconds(200);
 
 ContentPack::ContentPack(KeptSource& kept, std::shared_ptr<sync::ContentSpool> spool,
                          base::CancelToken cancel)
-    : kept_(kept),
-      spool_(std::move(spool)),
-      cancel_(std::move(cancel)),
-      thread_([this] { read_ahead(); }) {}
+    : kept_(kept), spool_(std::move(spool)), cancel_(std::move(cancel)) {
+  if (spool_) kept_.adopt(*spool_);
+  thread_ = std::thread([this] { read_ahead(); });
+}
+
+std::optional<sync::Content::Part> ContentPack::in_spool(const base::Digest& digest) const {
+  return spool_ ? spool_->find(digest) : std::nullopt;
+}
 
 ContentPack::~ContentPack() {
   {
@@ -107,19 +111,15 @@ std::optional<ContentPack::Wish> ContentPack::next_wish() {
   return wish;
 }
 
-std::optional<std::string> ContentPack::content_of(sync::ContentReader& reader, const Wish& wish) const {
-  if (spool_) {
-    if (auto bytes = spool_->read(wish.composed->tree.at(wish.file).digest)) return bytes;
-  }
-  return reader.read(wish.file);
-}
-
 void ContentPack::take(sync::ContentReader& reader, const Wish& wish) {
   const sync::Entry& entry = wish.composed->tree.at(wish.file);
   Known known{State::written, {}};
   if (const auto before = kept_.find(entry.digest)) {
     known.part = *before;
-  } else if (const std::optional<std::string> bytes = content_of(reader, wish)) {
+  } else if (const auto walked = in_spool(entry.digest)) {
+    kept_.note(entry.digest, *walked);
+    known.part = *walked;
+  } else if (const std::optional<std::string> bytes = reader.read(wish.file)) {
     known.part = kept_.add(entry.digest, *bytes);
   } else {
     known.state = State::changed;

@@ -24,8 +24,8 @@ namespace porter::engine {
 
 class ContentPack : public endpoint::ContentStore {
  public:
-  // `kept` must outlive it, and so must every tree that contents are asked of. What `spool` (may be null) has
-  // is not read again. `cancel` ends all waiting.
+  // `kept` must outlive it, and so must every tree that contents are asked of. What `spool` (may be null)
+  // brings into the pack is not read again. `cancel` ends all waiting.
   ContentPack(KeptSource& kept, std::shared_ptr<sync::ContentSpool> spool, base::CancelToken cancel);
   // Ends the reading, wherever it is.
   ~ContentPack() override;
@@ -51,7 +51,7 @@ class ContentPack : public endpoint::ContentStore {
 
   void read_ahead();
   std::optional<Wish> next_wish();
-  std::optional<std::string> content_of(sync::ContentReader& reader, const Wish& wish) const;
+  std::optional<sync::Content::Part> in_spool(const base::Digest& digest) const;
   void take(sync::ContentReader& reader, const Wish& wish);
   void publish();
 
@@ -64,8 +64,8 @@ class ContentPack : public endpoint::ContentStore {
   std::unordered_map<base::Digest, Known, base::DigestHash> known_;  // its elements stay where they are
   std::string not_as_composed_;                                      // the first such file
   std::vector<Known*> written_;  // not published yet; the reading thread's own
-  std::exception_ptr failure_;         // of the run's folder
-  bool busy_ = false;                  // with a content, or with giving out what was read
+  std::exception_ptr failure_;   // of the run's folder
+  bool busy_ = false;            // with a content, or with giving out what was read
   bool ending_ = false;
   std::thread thread_;
 };

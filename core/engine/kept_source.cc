@@ -8,6 +8,7 @@
 
 #include "core/base/bytes.h"
 #include "core/base/clone.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
@@ -66,20 +67,30 @@ std::optional<sync::Content::Part> KeptSource::find(const base::Digest& digest) 
   const auto known = packed_.find(digest);
   if (known == packed_.end()) return std::nullopt;
   open_pack();
-  if (base::sha256(read(known->second)) != digest) return std::nullopt;
+  if (base::content_digest(read(known->second)) != digest) return std::nullopt;
   return known->second;
+}
+
+void KeptSource::adopt(sync::ContentSpool& spool) {
+  if (fs::exists(pack_file())) return;
+  base::make_folders(contents_, 0700);
+  pack_size_ = spool.move_to(pack_file());
 }
 
 sync::Content::Part KeptSource::add(const base::Digest& digest, std::string_view bytes) {
   const sync::Content::Part part{pack_size_, bytes.size()};
   waiting_ += bytes;
-  waiting_index_ += base::ByteWriter().digest(digest).u64(part.offset).u64(part.size).data();
   pack_size_ += part.size;
+  note(digest, part);
   return part;
 }
 
+void KeptSource::note(const base::Digest& digest, const sync::Content::Part& part) {
+  waiting_index_ += base::ByteWriter().digest(digest).u64(part.offset).u64(part.size).data();
+}
+
 bool KeptSource::is_full() const {
-  return waiting_.size() >= kBatch;
+  return waiting_.size() >= kBatch || waiting_index_.size() >= kBatch / 8;
 }
 
 std::string KeptSource::read(const sync::Content::Part& part) const {

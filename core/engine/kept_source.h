@@ -3,7 +3,7 @@
 // bytes that the run began with, whatever became of the source meanwhile:
 //
 //   trees/<sha256>     encoded composed trees (core/sync/tree_codec.h), by the digest of the encoding
-//   content/<sha256>   a large file, where the file system can share its blocks
+//   content/<digest>   a large file, where the file system can share its blocks
 //   content/pack       the bytes of the others, one after the other, since thousands of files would cost more
 //                      than they hold
 //   content/index      what lies where in the pack: digest, offset, size, 48 bytes each
@@ -21,6 +21,7 @@
 #include "core/base/digest.h"
 #include "core/base/fd.h"
 #include "core/sync/compose.h"
+#include "core/sync/content_spool.h"
 
 namespace porter::engine {
 
@@ -33,8 +34,12 @@ class KeptSource {
   std::string keep_tree(const sync::Tree& tree) const;
   // Where these bytes are from an earlier attempt of the run, whole and unspoilt.
   std::optional<sync::Content::Part> find(const base::Digest& digest);
-  // Can be read when flush() returns.
+  // What walks of this run have read is the beginning of the pack, unless there is one from an earlier
+  // attempt.
+  void adopt(sync::ContentSpool& spool);
+  // Bytes at the end of the pack, and what it holds already. Either can be read when flush() returns.
   sync::Content::Part add(const base::Digest& digest, std::string_view bytes);
+  void note(const base::Digest& digest, const sync::Content::Part& part);
   // So much waits that a flush is worth it.
   bool is_full() const;
   void flush();

@@ -211,6 +211,8 @@ Fleet open_fleet(Run& run, std::vector<std::unique_ptr<ModuleRun>> modules,
                  const std::function<bool(const ModuleRun&, const settings::Host&)>& wanted) {
   Fleet fleet;
   fleet.compositions = Compositions(run.around.world.cache_folder() / "digests");
+  if (run.request.action == Action::deploy && !run.request.dry_run)
+    fleet.compositions.spool_in(run.around.world.state_folder());
   fleet.modules = std::move(modules);
   event::RunStarted started{run.request.run_id,
                             name_of(run.resumes ? Action::resume : run.request.action),

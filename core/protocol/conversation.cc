@@ -41,7 +41,7 @@ bool is_request(Type type) {
 }
 
 bool is_stage_part(Type type) {
-  return type >= Type::wanted_tree && type <= Type::stage_abort;
+  return type >= Type::wanted_tree && type <= Type::copies;
 }
 
 }  // namespace
@@ -84,8 +84,8 @@ bool is_legal(State state, Type type) {
     case State::announcing:
       return type == Type::files_to_come || type == Type::stage_abort;
     case State::content:
-      return type == Type::batch || type == Type::content || type == Type::delta || type == Type::stage_end ||
-             type == Type::stage_abort;
+      return type == Type::batch || type == Type::content || type == Type::copies || type == Type::delta ||
+             type == Type::stage_end || type == Type::stage_abort;
     case State::resend:
       return type == Type::batch || type == Type::content || type == Type::stage_end ||
              type == Type::stage_abort;

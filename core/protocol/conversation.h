@@ -13,8 +13,8 @@ enum class State : std::uint8_t {
   digests,     // after stage_begin or compare_begin: folder_digests up to the last piece
   planning,    // the base tree was sent: wanted_tree up to the last piece, or stage_abort
   announcing,  // files_to_come up to the last piece
-  content,     // batch, content, delta in any order; ends with stage_end
-  resend,      // the same after `missing`, without deltas
+  content,     // batch, content, copies, delta in any order; ends with stage_end
+  resend,      // the same after `missing`, without copies and deltas
   spoilt,      // a stage failed and said so: what was on its way is dropped up to stage_abort
   writing,     // after write_begin or install_begin: write_data up to the last piece
 };

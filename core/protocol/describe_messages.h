@@ -118,6 +118,17 @@ void describe(A& a, ContentPiece& m) {
   a.number(m.number), describe(a, m.piece);
 }
 template <class A>
+void describe(A& a, BlockTablePiece& m) {
+  a.number(m.number), a.number(m.basis_size), describe(a, m.piece);
+}
+template <class A>
+void describe(A& a, Copies& m) {
+  a.number(m.number), a.flag(m.last);
+  a.list(m.copies, [](A& inner, Copies::Copy& copy) {
+    inner.number(copy.from), inner.number(copy.to), inner.number(copy.size);
+  });
+}
+template <class A>
 void describe(A& a, SignaturePiece& m) {
   a.number(m.number), a.number(m.basis_size), describe(a, m.piece);
 }

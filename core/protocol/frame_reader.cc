@@ -21,7 +21,7 @@ std::optional<Frame> FrameReader::next() {
   for (;;) {
     if (auto frame = inner_.next()) {
       if (is_packed(*frame)) throw base::Error(base::Code::protocol, "a packed frame within a packed frame");
-      if (is_stripe(*frame)) throw base::Error(base::Code::protocol, "blocks begin within a packed frame");
+      if (is_stripe(*frame)) throw base::Error(base::Code::protocol, "stripes begin within a packed frame");
       return frame;
     }
     if (inner_.buffered() != 0)

@@ -94,10 +94,16 @@ const char* fault(const MakeLink& m) {
 const char* fault(const Stripe& m) {
   return is_token(m.token) ? nullptr : "a token that is none";
 }
+const char* fault_of_size(std::uint64_t basis_size) {
+  return basis_size <= (std::uint64_t{1} << 50U) ? nullptr : "a file of unbelievable size";
+}
+const char* fault(const BlockTablePiece& m) {
+  return fault_of_size(m.basis_size);
+}
 const char* fault(const SignaturePiece& m) {
   const bool none = m.basis_size == SignaturePiece::kNoBasis;
   if (none) return m.piece.last && m.piece.bytes.empty() ? nullptr : "a signature of nothing";
-  return m.basis_size <= (std::uint64_t{1} << 50U) ? nullptr : "a file of unbelievable size";
+  return fault_of_size(m.basis_size);
 }
 
 std::string type_text(std::uint8_t type) {
@@ -137,6 +143,7 @@ std::string_view name_of(Type type) {
     PORTER_NAME(batch)
     PORTER_NAME(content)
     PORTER_NAME(delta)
+    PORTER_NAME(copies)
     PORTER_NAME(stage_end)
     PORTER_NAME(stage_abort)
     PORTER_NAME(seal)
@@ -165,6 +172,7 @@ std::string_view name_of(Type type) {
     PORTER_NAME(difference_lines)
     PORTER_NAME(base_tree)
     PORTER_NAME(signature)
+    PORTER_NAME(block_table)
     PORTER_NAME(missing)
     PORTER_NAME(staged)
     PORTER_NAME(sealed)
@@ -223,6 +231,8 @@ PORTER_MESSAGE(WantedTree)
 PORTER_MESSAGE(FilesToCome)
 PORTER_MESSAGE(Batch)
 PORTER_MESSAGE(ContentPiece)
+PORTER_MESSAGE(BlockTablePiece)
+PORTER_MESSAGE(Copies)
 PORTER_MESSAGE(SignaturePiece)
 PORTER_MESSAGE(DeltaPiece)
 PORTER_MESSAGE(StageEnd)

@@ -19,7 +19,7 @@ namespace porter::protocol {
 constexpr std::uint16_t kMajor = 4;
 constexpr std::uint16_t kMinor = 0;
 
-// Pieces of streams (trees, content, signatures, deltas) are at most this long.
+// Pieces of streams (trees, content, tables, signatures, deltas) are at most this long.
 constexpr std::size_t kMaxPiece = 512U << 10U;
 constexpr std::size_t kMaxInput = 512U << 10U;
 constexpr std::size_t kMaxOutput = 384U << 10U;
@@ -49,6 +49,7 @@ enum class Type : std::uint8_t {
   delta = 39,
   stage_end = 40,
   stage_abort = 41,
+  copies = 42,
   seal = 48,
   activate = 49,
   reseal = 50,
@@ -77,6 +78,7 @@ enum class Type : std::uint8_t {
   signature = 161,
   missing = 162,
   staged = 163,
+  block_table = 164,
   sealed = 176,
   committed = 177,
   run_ended = 192,
@@ -105,7 +107,7 @@ struct Goodbye {
   static constexpr Type kType = Type::goodbye;
 };
 
-// Behind it the stream is blocks (blocks.h), up to their end: nothing but how frames travel changes. Whoever
+// Behind it the stream is in stripes (stripes.h), up to their end: nothing but how frames travel changes. Whoever
 // shows this token to the agent brings another channel for them. Never within a packed frame.
 struct Stripe {
   static constexpr Type kType = Type::stripe;
@@ -224,7 +226,7 @@ struct WantedTree {
 // Files are numbered in the wanted tree's order, files only, from 0.
 using FileNumber = std::uint64_t;
 
-// Whose content will come: ascending. `delta` files first get a signature from the agent.
+// Whose content will come: ascending. `delta` files first get a block table or a signature from the agent.
 struct FilesToCome {
   static constexpr Type kType = Type::files_to_come;
   bool last = false;
@@ -246,7 +248,28 @@ struct ContentPiece {
   FileNumber number = 0;
   Piece piece;
 };
-// The agent's signature of its old version of a file.
+// What the blocks of the agent's old version of a file are (sync::encode_blocks), when that is a large one;
+// answered by Copies.
+struct BlockTablePiece {
+  static constexpr Type kType = Type::block_table;
+  FileNumber number = 0;
+  std::uint64_t basis_size = 0;  // in every piece
+  Piece piece;
+};
+// What the new file has from the old one, ascending in the new one; all of it with `last`. Answered by a
+// signature of what nothing is copied from (sync::what_is_left).
+struct Copies {
+  static constexpr Type kType = Type::copies;
+  struct Copy {
+    std::uint64_t from = 0;
+    std::uint64_t to = 0;
+    std::uint64_t size = 0;
+  };
+  FileNumber number = 0;
+  bool last = false;
+  std::vector<Copy> copies;
+};
+// The agent's signature of its old version of a file, or of what copies leave of it.
 struct SignaturePiece {
   static constexpr Type kType = Type::signature;
   FileNumber number = 0;
@@ -254,6 +277,7 @@ struct SignaturePiece {
   Piece piece;
   static constexpr std::uint64_t kNoBasis = ~std::uint64_t{0};
 };
+// Of the new file, or of what copies leave of it.
 struct DeltaPiece {
   static constexpr Type kType = Type::delta;
   FileNumber number = 0;

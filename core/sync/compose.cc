@@ -10,10 +10,12 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
 #include "core/base/text.h"
+#include "core/sync/hard_links.h"
 
 namespace porter::sync {
 namespace {
@@ -48,6 +50,8 @@ const char* kind_name(Kind kind) {
       return "a folder";
     case Kind::file:
       return "a file";
+    case Kind::hard_link:
+      return "a hard link";
     case Kind::link:
       break;
   }
@@ -81,11 +85,12 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
   Entry entry = entry_named(path, Kind::file, status.st_mode & 0777U);
   entry.size = static_cast<std::uint64_t>(status.st_size);
   entry.mtime_ns = base::nanoseconds(status.st_mtim);
-  entry.digest = base::sha256_of_descriptor(fd.get());
+  const auto digest = base::content_digest(fd.get(), entry.size);
   const struct stat after = file_status(fd.get(), file);
-  if (after.st_size != status.st_size || base::nanoseconds(after.st_mtim) != entry.mtime_ns)
+  if (!digest || after.st_size != status.st_size || base::nanoseconds(after.st_mtim) != entry.mtime_ns)
     throw Error(Code::io, fmt::format("{}: changed while it was read", base::printable(file)))
         .hint("wait until nothing writes there, then run the command again");
+  entry.digest = *digest;
   return entry;
 }
 
@@ -200,6 +205,7 @@ void Composer::place(std::string_view path, Entry entry, Layer layer, const std:
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
   }
+  if (!folders) give_up_first_name(tree_, path);
   std::vector<Entry>& row = folder_at(parent_path(path)).entries;
   row[static_cast<std::size_t>(found - row.data())] = std::move(entry);
   origins_.insert_or_assign(std::string(path), from);
@@ -220,7 +226,7 @@ void Composer::add_bytes(std::string_view path, std::shared_ptr<const std::strin
   check_path(path, origin);
   Entry entry = entry_named(path, Kind::file, mode & 07777U);
   entry.size = bytes->size();
-  entry.digest = base::sha256(*bytes);
+  entry.digest = base::content_digest(*bytes);
   entry.mtime_ns = newest_mtime_ns_;
   place(path, std::move(entry), layer, origin);
   overlaid_[std::string(path)] = {{}, std::move(bytes)};
@@ -252,6 +258,17 @@ bool Composer::add_link(std::string_view path, std::string_view target, Layer la
   return gives_way;
 }
 
+// In the tree's order: what inherits a file may be taken away itself.
+void Composer::give_up_names_at(std::string_view path) {
+  if (HardLinks(tree_).empty()) return;
+  for (const Folder& folder : tree_.folders) {
+    for (const Entry& entry : folder.entries) {
+      const std::string file = join_path(folder.path, entry.name);
+      if (entry.kind == Kind::file && is_at_or_below(file, path)) give_up_first_name(tree_, file);
+    }
+  }
+}
+
 // With all below it.
 void Composer::take_away(std::string_view path) {
   for (auto at = origins_.lower_bound(path); at != origins_.end() && is_at_or_below(at->first, path);
@@ -260,6 +277,7 @@ void Composer::take_away(std::string_view path) {
       throw conflict(at->first, "one shared path inside another", at->second.text,
                      fmt::format("\"{}\"", path));
   }
+  give_up_names_at(path);
   std::erase_if(overlaid_, [&](const auto& one) { return is_at_or_below(one.first, path); });
   std::erase_if(tree_.folders, [&](const Folder& folder) { return is_at_or_below(folder.path, path); });
   std::erase_if(folder_at(parent_path(path)).entries,
@@ -275,7 +293,7 @@ Composed Composer::finish() {
     for (Folder& folder : composed.tree.folders) {
       folder.mtime_ns = *fixed_mtime_ns_;
       for (Entry& entry : folder.entries)
-        entry.mtime_ns = *fixed_mtime_ns_;
+        if (entry.kind != Kind::hard_link) entry.mtime_ns = *fixed_mtime_ns_;
     }
   }
   composed.tree.seal_digests();

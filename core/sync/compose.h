@@ -104,6 +104,7 @@ class Composer {
   void insert(std::string_view path, Entry entry, const Origin& origin);
   void place(std::string_view path, Entry entry, Layer layer, const std::string& origin);
   void make_parents(std::string_view path, const Origin& origin);
+  void give_up_names_at(std::string_view path);
   void take_away(std::string_view path);
 
   std::string root_;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/sync/file_digest.h"
 
@@ -63,15 +64,18 @@ std::optional<std::string> ContentReader::read(EntryRef ref) {
     if (bytes.size() == composed_.tree.at(ref).size && has_stamp(fd.get(), composed_.tree.at(ref)))
       return bytes;
   }
-  if (bytes.size() != composed_.tree.at(ref).size || base::sha256(bytes) != composed_.tree.at(ref).digest)
+  if (bytes.size() != composed_.tree.at(ref).size ||
+      base::content_digest(bytes) != composed_.tree.at(ref).digest)
     return std::nullopt;
   return bytes;
 }
 
 bool ContentReader::is_as_composed(int fd, EntryRef ref) const {
-  if (has_stamp(fd, composed_.tree.at(ref))) return true;
-  if (::lseek(fd, 0, SEEK_SET) != 0) return false;
-  return base::sha256_of_descriptor(fd) == composed_.tree.at(ref).digest;
+  const Entry& entry = composed_.tree.at(ref);
+  if (has_stamp(fd, entry)) return true;
+  struct stat now {};
+  return ::fstat(fd, &now) == 0 && static_cast<std::uint64_t>(now.st_size) == entry.size &&
+         base::content_digest(fd, entry.size) == entry.digest;
 }
 
 }  // namespace porter::sync

@@ -19,7 +19,7 @@ class ContentReader {
   std::optional<std::string> read(EntryRef ref);
   // A content that is a file, at its beginning; no descriptor when it is gone.
   base::UniqueFd open(EntryRef ref);
-  // Whether a file that open() gave still is, to its last byte, what was composed. May move its position.
+  // Whether a file that open() gave still is, to its last byte, what was composed.
   bool is_as_composed(int fd, EntryRef ref) const;
 
  private:

@@ -1,6 +1,7 @@
 #include "core/sync/content_spool.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>
@@ -22,23 +23,32 @@ void ContentSpool::add(const base::Digest& digest, std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   if (!opened_) open();
   if (!file_ || size_ + bytes.size() > kMost) return;
-  if (!parts_.try_emplace(digest, Part{size_, bytes.size()}).second) return;
+  if (!parts_.try_emplace(digest, Content::Part{size_, bytes.size()}).second) return;
   size_ += bytes.size();
   waiting_ += bytes;
   if (waiting_.size() >= kWriteAtOnce) flush();
 }
 
-std::optional<std::string> ContentSpool::read(const base::Digest& digest) {
+std::uint64_t ContentSpool::move_to(const std::filesystem::path& name) {
+  const std::lock_guard lock(mutex_);
+  opened_ = true;
+  flush();
+  const bool named = file_ && size_ > 0 && give_name(name);
+  file_.reset();
+  if (!named) parts_.clear();
+  return named ? size_ : 0;
+}
+
+// By way of /proc, as open(2) describes for O_TMPFILE.
+bool ContentSpool::give_name(const std::filesystem::path& name) const {
+  const std::string self = fmt::format("/proc/self/fd/{}", file_.get());
+  return ::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+std::optional<Content::Part> ContentSpool::find(const base::Digest& digest) const {
   const std::lock_guard lock(mutex_);
   const auto part = parts_.find(digest);
-  if (part == parts_.end()) return std::nullopt;
-  flush();
-  if (!file_) return std::nullopt;
-  std::string bytes(static_cast<std::size_t>(part->second.size), '\0');
-  const ssize_t got =
-      ::pread(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(part->second.offset));
-  if (got != static_cast<ssize_t>(bytes.size())) return std::nullopt;
-  return bytes;
+  return part == parts_.end() ? std::nullopt : std::optional(part->second);
 }
 
 void ContentSpool::open() {
@@ -52,6 +62,7 @@ void ContentSpool::open() {
 }
 
 void ContentSpool::flush() {
+  if (!file_) return;
   try {
     base::write_all(file_.get(), std::exchange(waiting_, {}));
   } catch (const Error&) {

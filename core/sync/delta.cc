@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 #include <librsync.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -63,19 +61,6 @@ std::uint64_t square_root(std::uint64_t value) {
   return root;
 }
 
-// As many bytes as there are, up to `into`. Throws Error(io).
-std::size_t read_at(int fd, char* into, std::size_t length, std::uint64_t position, const char* subject) {
-  std::size_t total = 0;
-  while (total < length) {
-    const ssize_t got = ::pread(fd, into + total, length - total, static_cast<off_t>(position + total));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) base::throw_errno(subject);
-    if (got == 0) break;
-    total += static_cast<std::size_t>(got);
-  }
-  return total;
-}
-
 // Runs the job on what `buffers` holds until it wants more input. True when it is done.
 bool crank(rs_job_t* job, rs_buffers_t& buffers, std::vector<char>& space, const Output& output,
            const char* subject) {
@@ -130,10 +115,9 @@ std::uint64_t signature_size(std::uint64_t basis_size, SignatureShape shape) {
 // A job that reads one of our own files.
 class RsyncJob {
  public:
-  RsyncJob(JobPointer job, int fd, std::uint64_t size, const char* subject)
+  RsyncJob(JobPointer job, FileRanges file, const char* subject)
       : job_(std::move(job)),
-        fd_(fd),
-        size_(size),
+        file_(std::move(file)),
         subject_(subject),
         input_(kInputBytes),
         space_(kOutputBytes) {}
@@ -153,19 +137,20 @@ class RsyncJob {
 
  private:
   void refill() {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), size_ - position_));
-    const std::size_t got = read_at(fd_, input_.data(), wanted, position_, subject_);
+    const auto wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), file_.size() - position_));
+    const std::size_t got = file_.read(input_.data(), wanted, position_, subject_);
     if (got < wanted)
-      throw Error(Code::io, fmt::format("{}: the file became shorter than its {} bytes", subject_, size_));
+      throw Error(Code::io,
+                  fmt::format("{}: the file became shorter than its {} bytes", subject_, file_.size()));
     position_ += got;
     buffers_.next_in = input_.data();
     buffers_.avail_in = got;
-    buffers_.eof_in = position_ == size_ ? 1 : 0;
+    buffers_.eof_in = position_ == file_.size() ? 1 : 0;
   }
 
   JobPointer job_;
-  int fd_;
-  std::uint64_t size_;
+  FileRanges file_;
   const char* subject_;
   std::uint64_t position_ = 0;
   bool ended_ = false;
@@ -174,11 +159,11 @@ class RsyncJob {
   rs_buffers_t buffers_{};
 };
 
-SignatureJob::SignatureJob(int basis_fd, std::uint64_t size) {
+SignatureJob::SignatureJob(FileRanges basis) {
   hush();
-  const SignatureShape shape = signature_shape(size);
+  const SignatureShape shape = signature_shape(basis.size());
   job_ = std::make_unique<RsyncJob>(
-      own(rs_sig_begin(shape.block, shape.strong, RS_RK_BLAKE2_SIG_MAGIC), "signature"), basis_fd, size,
+      own(rs_sig_begin(shape.block, shape.strong, RS_RK_BLAKE2_SIG_MAGIC), "signature"), std::move(basis),
       "signature");
 }
 SignatureJob::~SignatureJob() = default;
@@ -262,9 +247,9 @@ Signature SignatureLoader::finish() {
   return Signature(std::move(state));
 }
 
-DeltaJob::DeltaJob(const Signature& signature, int new_fd, std::uint64_t size) {
-  job_ = std::make_unique<RsyncJob>(own(rs_delta_begin(signature.state_->signature.get()), "delta"), new_fd,
-                                    size, "delta");
+DeltaJob::DeltaJob(const Signature& signature, FileRanges wanted) {
+  job_ = std::make_unique<RsyncJob>(own(rs_delta_begin(signature.state_->signature.get()), "delta"),
+                                    std::move(wanted), "delta");
 }
 DeltaJob::~DeltaJob() = default;
 bool DeltaJob::step(const Output& output) {
@@ -275,9 +260,10 @@ void DeltaJob::run(const Output& output) {
 }
 
 struct PatchJob::State {
+  explicit State(FileRanges ranges) : basis(std::move(ranges)) {}
+
   JobPointer job;
-  int basis = -1;
-  std::uint64_t basis_size = 0;
+  FileRanges basis;
   std::uint64_t new_size = 0;
   std::uint64_t written = 0;
   Output output;
@@ -303,11 +289,11 @@ void PatchJob::State::emit(std::string_view bytes) {
 
 void PatchJob::State::read_basis(rs_long_t position, std::size_t length, char* into) const {
   const auto from = static_cast<std::uint64_t>(position);
-  if (position < 0 || length == 0 || from > basis_size || length > basis_size - from)
+  if (position < 0 || length == 0 || from > basis.size() || length > basis.size() - from)
     throw Error(Code::protocol, fmt::format("patch: the delta copies {} bytes at {} of a basis of {} bytes",
-                                            length, position, basis_size));
-  if (read_at(basis, into, length, from, "patch") < length)
-    throw Error(Code::io, fmt::format("patch: the basis became shorter than its {} bytes", basis_size));
+                                            length, position, basis.size()));
+  if (basis.read(into, length, from, "patch") < length)
+    throw Error(Code::io, fmt::format("patch: the basis became shorter than its {} bytes", basis.size()));
 }
 
 // Called by librsync: no exception may leave. It must never give RS_DONE with nothing, which would make
@@ -336,11 +322,9 @@ void PatchJob::State::work() {
   ended = false;
 }
 
-PatchJob::PatchJob(int basis_fd, std::uint64_t basis_size, std::uint64_t new_size, Output output)
-    : state_(std::make_unique<State>()) {
+PatchJob::PatchJob(FileRanges basis, std::uint64_t new_size, Output output)
+    : state_(std::make_unique<State>(std::move(basis))) {
   hush();
-  state_->basis = basis_fd;
-  state_->basis_size = basis_size;
   state_->new_size = new_size;
   state_->output = std::move(output);
   state_->job = own(rs_patch_begin(&State::copy, state_.get()), "patch");

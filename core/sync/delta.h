@@ -1,10 +1,11 @@
 #pragma once
-// Deltas of large files, by librsync, streaming: memory stays bounded whatever the file's size. The target
-// makes a signature of its old file (SignatureJob), the operator's side loads it (SignatureLoader) and makes
-// a delta of the new file (DeltaJob), the target patches (PatchJob). All signatures are RabinKarp + BLAKE2.
+// Deltas of large files, or of what blocks (block_match.h) leave of them, by librsync, streaming: memory
+// stays bounded whatever the size. The target makes a signature of its old file (SignatureJob), the
+// operator's side loads it (SignatureLoader) and makes a delta of the new file (DeltaJob), the target patches
+// (PatchJob). All signatures are RabinKarp + BLAKE2.
 //
 // librsync cannot tell that a basis is the wrong one, and strong sums are cut short: callers check the
-// SHA-256 of what came out, and send the whole file when it is another. Each job is used by one thread at a
+// digest of what came out, and send the whole file when it is another. Each job is used by one thread at a
 // time; descriptors stay the caller's and are read with pread(2), so their position does not matter.
 //
 // Errors: Error(protocol) for what a peer sent (junk, cut short, copies beyond the basis, more than
@@ -18,6 +19,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/sync/file_ranges.h"
 
 namespace porter::sync {
 
@@ -42,7 +44,7 @@ class RsyncJob;
 
 class SignatureJob {
  public:
-  SignatureJob(int basis_fd, std::uint64_t size);
+  explicit SignatureJob(FileRanges basis);
   ~SignatureJob();
   // Works on about 256 KiB of input; false once all is done.
   bool step(const Output& output);
@@ -85,7 +87,7 @@ class SignatureLoader {
 class DeltaJob {
  public:
   // The signature must outlive the job.
-  DeltaJob(const Signature& signature, int new_fd, std::uint64_t size);
+  DeltaJob(const Signature& signature, FileRanges wanted);
   ~DeltaJob();
   bool step(const Output& output);
   void run(const Output& output);
@@ -97,7 +99,7 @@ class DeltaJob {
 class PatchJob {
  public:
   // `new_size` is what was announced; output beyond it is an error before any of it is handed on.
-  PatchJob(int basis_fd, std::uint64_t basis_size, std::uint64_t new_size, Output output);
+  PatchJob(FileRanges basis, std::uint64_t new_size, Output output);
   ~PatchJob();
   PatchJob(const PatchJob&) = delete;
   PatchJob& operator=(const PatchJob&) = delete;

@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 using base::Error;
 
 // Format: magic, name of the folder, tree file, SHA-256 of all before.
-constexpr std::string_view kMagic = "porter.digests.2\n";
+constexpr std::string_view kMagic = "porter.digests.3\n";
 constexpr auto kUnusedFor = std::chrono::hours(24 * 60);
 
 // Which folder it is, not only what it is called: stamps mean nothing on another file system.

@@ -9,8 +9,8 @@
 #include <ctime>
 #include <thread>
 #include <utility>
-#include <vector>
 
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
@@ -35,9 +35,9 @@ struct stat status_of(int fd, const FileAt& file) {
   return status;
 }
 
-// The next bytes up to `size`, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
+// The first `size` bytes, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
 // ended before. They are good until the same thread reads again.
-std::span<const std::byte> read_next(int fd, std::uint64_t size, const base::CancelToken& cancel) {
+std::span<const std::byte> read_all(int fd, std::uint64_t size, const base::CancelToken& cancel) {
   thread_local std::vector<std::byte> buffer(kReadAtOnce);
   const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadAtOnce));
   std::size_t filled = 0;
@@ -53,16 +53,12 @@ std::span<const std::byte> read_next(int fd, std::uint64_t size, const base::Can
 // Nothing when the file ends before.
 std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const base::CancelToken& cancel,
                                         const TakeContent& take) {
-  base::Sha256 hash;
-  std::span<const std::byte> bytes;
-  for (std::uint64_t left = size; left > 0; left -= bytes.size()) {
-    bytes = read_next(fd, left, cancel);
-    if (bytes.empty()) return std::nullopt;
-    hash.update(bytes);
-  }
-  const base::Digest digest = hash.finish();
-  if (take && bytes.size() == size)
-    take(digest, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!take || size > kReadAtOnce) return base::content_digest(fd, size, &cancel);
+  const std::span<const std::byte> bytes = read_all(fd, size, cancel);
+  if (bytes.size() < size) return std::nullopt;
+  const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const base::Digest digest = base::content_digest(content);
+  take(digest, content);
   return digest;
 }
 
@@ -127,8 +123,7 @@ std::optional<FileFacts> digest_file(const FileAt& file, const struct stat* seen
   for (int reading = 0; reading < kReadings; ++reading) {
     const base::UniqueFd fd = open_file(file);
     if (!fd) return std::nullopt;
-    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take))
-      return facts;
+    if (auto facts = read_once(fd.get(), file, reading == 0 ? seen : nullptr, cancel, take)) return facts;
     std::this_thread::sleep_for(std::chrono::nanoseconds(kClockTick));
   }
   throw Error(Code::io, fmt::format("{}: changed while it was read, {} times in a row",

@@ -21,6 +21,11 @@ constexpr std::uint8_t kWireTree = 1;  // the version before: a tree as on the w
 constexpr std::size_t kMaxText = 64U << 10U;
 constexpr std::size_t kDigestBytes = base::Digest().size();
 
+// Another one than the checksum at the end: a seal that was cut behind its header would be whole else.
+base::Digest header_checksum(std::string_view beginning) {
+  return base::Sha256().update("porter.seal.head\n").update(beginning).finish();
+}
+
 std::string encode_header(const SealHeader& header, const base::Digest& root) {
   ByteWriter writer;
   writer.text(header.release_id).text(header.skip_key).text(header.version_label);
@@ -51,8 +56,8 @@ SealHeader decode_header(std::string_view bytes) {
   return header;
 }
 
-// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer" can
-// be told apart.
+// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer"
+// can be told apart.
 ByteReader checked(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
   if (bytes.size() < kMagic.size() + 1 + kDigestBytes) throw Error(Code::io, "it is cut short");
@@ -94,7 +99,7 @@ std::string encode_seal(const SealHeader& header, const Tree& tree) {
   ByteWriter writer;
   writer.raw(kMagic).u8(kSealVersion);
   writer.text(encode_header(header, tree.root_digest()));
-  writer.digest(base::sha256(writer.data()));
+  writer.digest(header_checksum(writer.data()));
   write_tree_file(writer, tree);
   writer.digest(base::sha256(writer.data()));
   return writer.take();
@@ -130,7 +135,7 @@ std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::str
     const std::uint64_t length = reader.varint();
     if (length + kDigestBytes > reader.remaining()) return std::nullopt;
     const std::string_view header = reader.raw(static_cast<std::size_t>(length));
-    const base::Digest found = base::sha256(bytes.substr(0, reader.position()));
+    const base::Digest found = header_checksum(bytes.substr(0, reader.position()));
     if (reader.digest() != found) throw Error(Code::io, "its header's checksum does not match");
     return decode_header(header);
   });

@@ -102,8 +102,8 @@ class Planner {
     const Entry& entry = wanted_.at(ref);
     const Entry* old = there == nullptr ? nullptr : there->find(entry.name);
     if (entry.kind == Kind::file) plan_file(ref, entry, old);
-    if (entry.kind != Kind::link) return;
-    const bool equal = old != nullptr && old->kind == Kind::link && old->target == entry.target &&
+    if (entry.kind != Kind::link && entry.kind != Kind::hard_link) return;
+    const bool equal = old != nullptr && old->kind == entry.kind && old->target == entry.target &&
                        same_time(old->mtime_ns, entry.mtime_ns);
     if (equal) return;
     plan_.make_links.push_back(ref);
@@ -300,7 +300,9 @@ std::string explain_entry(const SyncPlan& plan, const Tree& wanted, std::string_
     if (&wanted.at(step.wanted) == &entry) return explain_file(step, entry);
   }
   for (const EntryRef& ref : plan.make_links)
-    if (&wanted.at(ref) == &entry)
+    if (&wanted.at(ref) == &entry && entry.kind == Kind::hard_link)
+      return fmt::format("a further name to give to \"{}\"", base::printable(entry.target));
+    else if (&wanted.at(ref) == &entry)
       return fmt::format("a link to make: the base has none there that leads to \"{}\"",
                          base::printable(entry.target));
   for (const std::uint32_t index : plan.make_folders)

@@ -30,6 +30,9 @@ void write_identity(base::ByteWriter& writer, const Entry& entry, Identity ident
       writer.text(entry.target);
       if (identity == Identity::with_mtime) writer.signed_varint(entry.mtime_ns);
       break;
+    case Kind::hard_link:
+      writer.text(entry.target);
+      break;
     case Kind::file:
       writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
       if (identity != Identity::content_only) writer.signed_varint(entry.mtime_ns);
@@ -46,12 +49,20 @@ base::Digest digest_of(const Folder& folder, Identity identity) {
   return base::sha256(writer.data());
 }
 
+const char* hard_link_fault(const Entry& entry) {
+  if (entry.mode != 0 || entry.mtime_ns != 0 || entry.digest != base::Digest{})
+    return "a hard link with mode, time or digest";
+  if (entry.target.empty() || entry.target.size() > kMaxPath) return "a target of impossible length";
+  return nullptr;
+}
+
 // Null, or what is wrong with the fields of an entry by itself.
 const char* entry_fault(const Entry& entry) {
   if (const char* fault = name_fault(entry.name)) return fault;
   if (entry.mode > 07777U) return "mode beyond 07777";
   if (entry.kind != Kind::file && entry.size != 0) return "a size on what is no file";
   if (entry.kind != Kind::file && entry.stamp != Stamp{}) return "a stamp on what is no file";
+  if (entry.kind == Kind::hard_link) return hard_link_fault(entry);
   if (entry.kind != Kind::link) return entry.target.empty() ? nullptr : "a target on what is no link";
   if (entry.mode != 0777U || entry.digest != base::Digest{}) return "a link with mode or digest";
   if (entry.target.empty() || entry.target.size() > kMaxTarget) return "a target of impossible length";
@@ -116,6 +127,28 @@ class OrderCheck {
   Completeness completeness_;
   std::vector<Frame> stack_;
 };
+
+}  // namespace
+
+namespace {
+
+// Each leads to a file that comes before it; one that a part does not show may be any.
+void check_hard_links(const Tree& tree, Completeness completeness) {
+  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
+    for (std::uint32_t i = 0; i < tree.folders[folder].entries.size(); ++i) {
+      const Entry& entry = tree.folders[folder].entries[i];
+      if (entry.kind != Kind::hard_link) continue;
+      const std::optional<EntryRef> first = tree.find_ref(entry.target);
+      if (!first && completeness == Completeness::part &&
+          tree.find_folder(parent_path(entry.target)) == nullptr)
+        continue;
+      const bool before = first && (first->folder < folder || (first->folder == folder && first->entry < i));
+      if (!before || tree.at(*first).kind != Kind::file)
+        throw not_canonical(join_path(tree.folders[folder].path, entry.name),
+                            "a hard link that leads to no earlier file");
+    }
+  }
+}
 
 }  // namespace
 
@@ -258,6 +291,7 @@ void check_canonical(const Tree& tree, Completeness completeness) {
     order.enter(i);
   }
   order.finish();
+  check_hard_links(tree, completeness);
 }
 
 }  // namespace porter::sync

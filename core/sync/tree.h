@@ -5,6 +5,7 @@
 // it). Plain values, no threads inside. Names and link targets are bytes: any byte but NUL, and '/' only in
 // targets.
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,7 +17,12 @@
 
 namespace porter::sync {
 
-enum class Kind : std::uint8_t { folder = 1, file = 2, link = 3 };
+enum class Kind : std::uint8_t {
+  folder = 1,
+  file = 2,
+  link = 3,       // symbolic
+  hard_link = 5,  // a further name of a file of the tree, which is all that there is to say of it
+};
 
 // Whether modification times are part of identity: they are for plain folders, and not for sources whose
 // clones give files the time of their making (git, archives).
@@ -40,11 +46,11 @@ struct Stamp {
 struct Entry {
   std::string name;
   Kind kind = Kind::file;
-  std::uint32_t mode = 0644;  // permission bits, 07777; 0777 for links
-  std::int64_t mtime_ns = 0;  // since the epoch
+  std::uint32_t mode = 0644;  // permission bits, 07777; 0777 for links, 0 for hard links
+  std::int64_t mtime_ns = 0;  // since the epoch; 0 for hard links
   std::uint64_t size = 0;     // files only
-  base::Digest digest{};      // content of a file, everything below a folder; zero for links
-  std::string target;         // links only
+  base::Digest digest{};      // content of a file, everything below a folder; zero for links of either kind
+  std::string target;         // links: where they lead; hard links: the file's first path, from the root
   Stamp stamp;                // files, in seals only; never part of identity
   friend bool operator==(const Entry&, const Entry&) = default;
 };
@@ -66,7 +72,7 @@ struct Folder {
 struct EntryRef {
   std::uint32_t folder = 0;
   std::uint32_t entry = 0;
-  friend bool operator==(const EntryRef&, const EntryRef&) = default;
+  friend auto operator<=>(const EntryRef&, const EntryRef&) = default;
 };
 
 // Folders parents first, in the byte order of their paths' components (compare_paths); [0] is the root. Every

@@ -58,6 +58,10 @@ void write_entry(ByteWriter& writer, const Tree& tree, const Folder& folder, con
     writer.signed_varint(entry.mtime_ns).text(entry.target);
     return;
   }
+  if (entry.kind == Kind::hard_link) {
+    writer.text(entry.target);
+    return;
+  }
   writer.varint(entry.mode).signed_varint(entry.mtime_ns).varint(entry.size).digest(entry.digest);
   if (stamps == Stamps::yes) write_stamp(writer, entry.stamp);
 }
@@ -150,6 +154,12 @@ class TreeDecoder {
       entry.mode = 0777;
       if (version_ != kWithoutLinkTimes) entry.mtime_ns = reader_.signed_varint();
       entry.target = reader_.text(kMaxTarget);
+      return entry;
+    }
+    if (kind == static_cast<std::uint8_t>(Kind::hard_link)) {
+      entry.kind = Kind::hard_link;
+      entry.mode = 0;
+      entry.target = reader_.text(kMaxPath);
       return entry;
     }
     entry.mode = read_mode(reader_);

@@ -16,9 +16,9 @@ using base::ByteReader;
 using base::ByteWriter;
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kLeastEntry = 2;              // bytes: kind, length of the name
-constexpr std::size_t kLeastFolder = 5 + 32;        // of the table
-constexpr std::size_t kTypicalEntry = 96;           // for reserving
+constexpr std::size_t kLeastEntry = 2;               // bytes: kind, length of the name
+constexpr std::size_t kLeastFolder = 5 + 32;         // of the table
+constexpr std::size_t kTypicalEntry = 96;            // for reserving
 constexpr std::size_t kRowBytesAtOnce = 64U << 10U;  // in one piece of work
 
 enum class StampForm : std::uint8_t {
@@ -52,6 +52,10 @@ void read_stamp(ByteReader& reader, Entry& entry) {
 void write_entry(ByteWriter& writer, const Entry& entry) {
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
   if (entry.kind == Kind::folder) return;  // the table says all of it
+  if (entry.kind == Kind::hard_link) {
+    writer.text(entry.target);
+    return;
+  }
   writer.signed_varint(entry.mtime_ns);
   if (entry.kind == Kind::link) {
     writer.text(entry.target);
@@ -59,6 +63,13 @@ void write_entry(ByteWriter& writer, const Entry& entry) {
   }
   writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
   write_stamp(writer, entry);
+}
+
+Kind read_kind(ByteReader& reader) {
+  const auto kind = static_cast<Kind>(reader.u8());
+  if (kind != Kind::folder && kind != Kind::file && kind != Kind::link && kind != Kind::hard_link)
+    throw reader.error("an entry of unknown kind");
+  return kind;
 }
 
 std::uint32_t read_mode(ByteReader& reader) {
@@ -133,12 +144,14 @@ class TreeFileReader {
   }
 
   void read_entry(ByteReader& row, const Folder& folder, Entry& entry) const {
-    const std::uint8_t kind = row.u8();
-    if (kind < static_cast<std::uint8_t>(Kind::folder) || kind > static_cast<std::uint8_t>(Kind::link))
-      throw row.error("an entry of unknown kind");
-    entry.kind = static_cast<Kind>(kind);
+    entry.kind = read_kind(row);
     entry.name = row.text(kMaxName);
     if (entry.kind == Kind::folder) return take_from_table(folder, entry);
+    if (entry.kind == Kind::hard_link) {
+      entry.mode = 0;
+      entry.target = row.text(kMaxPath);
+      return;
+    }
     entry.mtime_ns = row.signed_varint();
     if (entry.kind == Kind::link) {
       entry.mode = 0777;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/folder_entries.h"
 #include "core/base/text.h"
+#include "core/sync/hard_links.h"
 
 namespace porter::sync {
 namespace {
@@ -45,8 +47,9 @@ struct Name {
 
 std::vector<Name> list_names(int dir, const std::string& shown) {
   std::vector<Name> names;
-  const bool read = base::for_each_entry(
-      dir, [&](const char* name, unsigned char type) { names.push_back({name, type == DT_DIR}); });
+  const bool read = base::for_each_entry(dir, [&](const char* name, unsigned char type) {
+    names.push_back({name, type == DT_DIR});
+  });
   if (!read) base::throw_errno(shown);
   std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) { return a.text < b.text; });
   return names;
@@ -62,6 +65,7 @@ struct Row {
   Folder folder;
   std::string shown;
   std::vector<std::pair<std::uint32_t, std::int64_t>> young;  // entry, ctime
+  std::vector<NamedFile> several;                             // files that have more names than one
 };
 using SharedRow = std::shared_ptr<Row>;
 
@@ -128,8 +132,7 @@ class Walker {
 
   void take(const SharedDir& dir, const SharedRow& row, Name name, const Folder* known) {
     struct stat status {};
-    if (!name.is_folder &&
-        ::fstatat(dir->get(), name.text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (!name.is_folder && ::fstatat(dir->get(), name.text.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno == ENOENT) return;
       base::throw_errno(row->shown + "/" + name.text);
     }
@@ -154,7 +157,10 @@ class Walker {
   void take_file(const SharedDir& dir, const SharedRow& row, const struct stat& status, const Folder* known) {
     Entry& entry = row->folder.entries.back();
     const auto index = static_cast<std::uint32_t>(row->folder.entries.size() - 1);
+    if (status.st_nlink > 1)
+      row->several.push_back({join_path(row->folder.path, entry.name), status.st_dev, status.st_ino});
     const Entry* before = known == nullptr ? nullptr : known->find(entry.name);
+    if (before != nullptr && before->kind == Kind::hard_link) before = options_.known->find(before->target);
     if (before != nullptr && before->kind == Kind::file && before->stamp == stamp_of(status)) {
       fill(entry, status, before->digest);
       if (options_.stamps == Stamps::yes) entry.stamp = before->stamp;
@@ -268,12 +274,16 @@ class Walker {
     Tree tree;
     tree.identity = options_.identity;
     tree.folders.reserve(rows_.size());
-    for (const SharedRow& row : rows_)
+    std::vector<NamedFile> several;
+    for (const SharedRow& row : rows_) {
       tree.folders.push_back(std::move(row->folder));
+      std::move(row->several.begin(), row->several.end(), std::back_inserter(several));
+    }
     rows_.clear();
     std::sort(tree.folders.begin(), tree.folders.end(),
               [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
     drop_vanished(tree);
+    find_hard_links(tree, several);
     tree.seal_digests();
     check_canonical(tree);
     return tree;

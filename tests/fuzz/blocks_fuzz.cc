@@ -1,76 +1,99 @@
-// libFuzzer target: a stream in blocks, as an agent would put it in order. Each round of the input is a byte for
-// the channel (and now and then its end), one for how many bytes come on it, and those. Beyond "no crash":
-// nothing comes out that did not go in, what waits is no more than one feed of each channel, and channels are
-// only fed as long as they are wanted.
+// Block tables and copies as a hostile peer sends them, and honest ones there and back. The first byte says
+// which; the next two are a size, or how far contents move.
 
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-#include <string_view>
+#include <sys/mman.h>
 
-#include "core/base/error.h"
-#include "core/protocol/blocks.h"
+#include "core/base/bytes.h"
+#include "core/base/fd.h"
+#include "core/sync/block_match.h"
+#include "tests/fuzz/fuzz.h"
 
 using namespace porter;
+using fuzz::require;
 
 namespace {
 
-void merge(std::string_view input) {
-  protocol::BlockMerger merger;
-  merger.add();
-  merger.add();
-  std::size_t fed = 0;
-  std::string out;
-  while (input.size() >= 2 && !merger.stuck()) {
-    const auto what = static_cast<unsigned char>(input[0]);
-    const std::string_view bytes = input.substr(2, static_cast<unsigned char>(input[1]));
-    input.remove_prefix(2 + bytes.size());
-    const std::size_t channel = what % merger.channels();
-    if (!merger.wants(channel)) continue;
-    if (what > 250 && channel != 0) {
-      merger.end(channel);
-      continue;
-    }
-    merger.feed(channel, bytes, out);
-    fed += bytes.size();
-    if (out.size() > fed) std::abort();
-  }
+base::UniqueFd file_of(std::string_view bytes) {
+  base::UniqueFd file(::memfd_create("fuzz", MFD_CLOEXEC));
+  base::write_all(file.get(), bytes);
+  return file;
 }
 
-// Cut as a sender cuts it, and dealt out as the input says.
-void there_and_back(std::string_view input) {
-  protocol::BlockMerger merger;
-  merger.add();
-  const std::string_view all = input;
-  std::string out;
-  std::string later;  // of the second channel, which always comes last
-  std::uint64_t number = 0;
-  while (!input.empty()) {
-    const std::string_view bytes = input.substr(0, static_cast<unsigned char>(input[0]) % 50U + 1U);
-    input.remove_prefix(bytes.size());
-    const std::string block = protocol::block_header(bytes.size(), number++) + std::string(bytes);
-    if (bytes.size() % 2 == 0) {
-      later += block;
-    } else {
-      merger.feed(1, later, out);
-      later.clear();
-      merger.feed(0, block, out);
-    }
-  }
-  merger.feed(1, later, out);
-  merger.feed(0, protocol::block_header(0, number), out);
-  if (!merger.over() || out != all) std::abort();
+// Some blocks of content from a few bytes.
+std::string blow_up(std::string_view bytes, std::size_t size) {
+  std::string made;
+  while (!bytes.empty() && made.size() < size)
+    made.append(bytes);
+  return made;
+}
+
+sync::BlockTable load(std::string_view bytes, std::uint64_t size) {
+  sync::BlockTableLoader loader(size);
+  loader.feed(bytes.substr(0, bytes.size() / 3));
+  loader.feed(bytes.substr(bytes.size() / 3));
+  return loader.finish();
+}
+
+std::vector<sync::Copy> match(const sync::BlockTable& table, std::string_view content) {
+  const base::UniqueFd file = file_of(content);
+  std::vector<sync::Copy> copies = sync::match_blocks(table, file.get(), content.size(), {});
+  sync::check_copies(copies, table.size, content.size());
+  return copies;
+}
+
+// Copies of whatever a table claims stay within both files.
+void hostile_table(std::string_view bytes) {
+  const std::uint64_t size = bytes.size() / 20 * sync::kBlockBytes;
+  match(load(bytes.substr(0, bytes.size() / 20 * 20), size), blow_up(bytes, 3 * sync::kBlockBytes));
+  match(load(bytes.substr(0, bytes.size() / 20 * 20), size), std::string(3 * sync::kBlockBytes, '\0'));
+}
+
+void junk_table(std::string_view bytes, std::uint64_t size) {
+  load(bytes, size * 1000);
+}
+
+// What is accepted can be used without a look at its numbers.
+void hostile_copies(std::string_view bytes) {
+  constexpr std::uint64_t kOld = 70'000;
+  constexpr std::uint64_t kNew = 90'000;
+  base::ByteReader reader(bytes);
+  std::vector<sync::Copy> copies;
+  while (!reader.at_end())
+    copies.push_back({reader.varint(), reader.varint(), reader.varint()});
+  sync::check_copies(copies, kOld, kNew);
+  require(copies.size() <= kNew / sync::kLeastCopy, "no more copies than fit");
+  const sync::Rest rest = sync::what_is_left(copies, kOld, kNew);
+  std::uint64_t copied = 0;
+  for (const sync::Copy& copy : copies)
+    copied += copy.size;
+  require(copied + sync::total_size(rest.of_new) == kNew, "copies and rest are the new file");
+  require(sync::total_size(rest.of_old) <= kOld, "the rest of the old file is no more than it");
+}
+
+void there_and_back(std::string_view bytes, std::size_t shift) {
+  const std::string old = blow_up(bytes, 4 * sync::kBlockBytes);
+  const std::string wanted =
+      std::string(bytes.substr(bytes.size() / 2)) + old.substr(std::min(shift, old.size()));
+  const base::UniqueFd file = file_of(old);
+  const sync::BlockTable table = sync::make_block_table(file.get(), old.size(), {});
+  require(load(sync::encode_blocks(table), old.size()).blocks == table.blocks,
+          "a table arrives as it was made");
+  for (const sync::Copy& copy : match(table, wanted))
+    require(wanted.compare(copy.to, copy.size, old, copy.from, copy.size) == 0,
+            "a copy is what the old file has");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  there_and_back(bytes);
-  try {
-    merge(bytes);
-  } catch (const base::Error& error) {
-    if (error.code() != base::Code::protocol) std::abort();
-  }
+  if (size < 3) return 0;
+  const std::string_view rest = fuzz::bytes_of(data, size).substr(3);
+  const std::size_t number = data[1] * std::size_t{256} + data[2];
+  fuzz::accepts({base::Code::protocol}, [&] {
+    if (data[0] % 4 == 0) hostile_table(rest);
+    if (data[0] % 4 == 1) junk_table(rest, number);
+    if (data[0] % 4 == 2) hostile_copies(rest);
+    if (data[0] % 4 == 3) there_and_back(rest, number);
+  });
   return 0;
 }

@@ -38,7 +38,9 @@ const std::string& basis() {
 std::string delta_for(const sync::Signature& signature, std::string_view content) {
   const base::UniqueFd file = file_of(content);
   std::string delta;
-  sync::DeltaJob(signature, file.get(), content.size()).run([&](std::string_view bytes) { delta += bytes; });
+  sync::DeltaJob(signature, {file.get(), content.size()}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   return delta;
 }
 
@@ -67,7 +69,7 @@ void hostile_delta(std::string_view bytes, std::size_t piece) {
   static const base::UniqueFd file = file_of(basis());
   constexpr std::uint64_t kAnnounced = 9000;
   std::uint64_t made = 0;
-  sync::PatchJob patch(file.get(), basis().size(), kAnnounced, [&](std::string_view out) {
+  sync::PatchJob patch({file.get(), basis().size()}, kAnnounced, [&](std::string_view out) {
     made += out.size();
     require(made <= kAnnounced, "nothing beyond what was announced is handed on");
   });
@@ -82,10 +84,11 @@ void there_and_back(std::string_view bytes, std::size_t piece) {
   const std::string wanted = std::string(bytes) + basis().substr(0, 3000);
   const base::UniqueFd old_file = file_of(old);
   sync::SignatureLoader loader(old.size());
-  sync::SignatureJob(old_file.get(), old.size()).run([&](std::string_view out) { loader.feed(out); });
+  sync::SignatureJob({old_file.get(), old.size()}).run([&](std::string_view out) { loader.feed(out); });
   const std::string delta = delta_for(loader.finish(), wanted);
   std::string made;
-  sync::PatchJob patch(old_file.get(), old.size(), wanted.size(), [&](std::string_view out) { made += out; });
+  sync::PatchJob patch({old_file.get(), old.size()}, wanted.size(),
+                       [&](std::string_view out) { made += out; });
   feed_in_pieces(delta, piece, patch);
   patch.finish();
   require(made == wanted, "a delta makes the new file");

@@ -1,5 +1,5 @@
-// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, delta, event,
-// packed, blocks, record, request, journal), made by the rooms' own writers.
+// write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, blocks, delta,
+// event, packed, stripes, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -13,8 +13,10 @@
 #include "core/engine/request.h"
 #include "core/event/codec.h"
 #include "core/event/reply.h"
-#include "core/protocol/blocks.h"
+#include "core/protocol/frame.h"
 #include "core/protocol/packer.h"
+#include "core/protocol/stripes.h"
+#include "core/sync/block_table.h"
 #include "core/sync/compare.h"
 #include "core/sync/delta.h"
 #include "core/sync/manifest.h"
@@ -56,17 +58,17 @@ void write_trees(Seeds& seeds) {
 }
 
 // The first byte says what is done with the rest, and in which pieces.
-// Rounds of channel, length and bytes: three blocks out of order, and the end.
-void write_blocks(Seeds& seeds) {
+// Rounds of channel, length and bytes: three stripes out of order, and the end.
+void write_stripes(Seeds& seeds) {
   const auto round = [](char channel, const std::string& bytes) {
     return std::string{channel, static_cast<char>(bytes.size())} + bytes;
   };
-  const auto block = [](std::uint64_t number, const std::string& bytes) {
-    return protocol::block_header(bytes.size(), number) + bytes;
+  const auto stripe = [](std::uint64_t number, const std::string& bytes) {
+    return protocol::stripe_header(bytes.size(), number) + bytes;
   };
-  seeds.add("blocks", round(1, block(1, "b")) + round(2, block(2, "c")) + round(0, block(0, "a")) +
-                          round(0, protocol::block_header(0, 3) + "rest"));
-  seeds.add("blocks", round(0, block(0, "cut").substr(0, 5)) + round(0, block(0, "cut").substr(5)));
+  seeds.add("stripes", round(1, stripe(1, "b")) + round(2, stripe(2, "c")) + round(0, stripe(0, "a")) +
+                           round(0, protocol::stripe_header(0, 3) + "rest"));
+  seeds.add("stripes", round(0, stripe(0, "cut").substr(0, 5)) + round(0, stripe(0, "cut").substr(5)));
 }
 
 void write_packed(Seeds& seeds) {
@@ -94,17 +96,32 @@ void write_deltas(Seeds& seeds) {
   const base::UniqueFd old_file = open_file("old");
   const base::UniqueFd new_file = open_file("new");
   std::string signature;
-  sync::SignatureJob(old_file.get(), old.size()).run([&](std::string_view bytes) { signature += bytes; });
+  sync::SignatureJob({old_file.get(), old.size()}).run([&](std::string_view bytes) { signature += bytes; });
   sync::SignatureLoader loader(old.size());
   loader.feed(signature);
   const sync::Signature loaded = loader.finish();
   std::string delta;
-  sync::DeltaJob(loaded, new_file.get(), wanted.size()).run([&](std::string_view bytes) { delta += bytes; });
+  sync::DeltaJob(loaded, {new_file.get(), wanted.size()}).run([&](std::string_view bytes) {
+    delta += bytes;
+  });
   seeds.add("delta", std::string("\0\xff", 2) + signature.substr(12));
   seeds.add("delta", "\1\xff" + signature);
   seeds.add("delta", "\2\xff" + delta);
   seeds.add("delta", "\2\x01" + delta);
   seeds.add("delta", "\3\xff" + wanted);
+}
+
+void write_blocks(Seeds& seeds) {
+  const std::string zeros(64U << 10U, '\0');
+  const sync::BlockTable table{2 * zeros.size(), {2, {sync::weak_sum(zeros), sync::strong_sum(zeros)}}};
+  const std::string bytes = sync::encode_blocks(table);
+  seeds.add("blocks", std::string("\0\0\0", 3) + bytes);
+  seeds.add("blocks", std::string("\1\0\x82", 3) + bytes);
+  base::ByteWriter copies;
+  for (const std::uint64_t number : {0, 777, 65536, 1, 70'000, 2000})
+    copies.varint(number);
+  seeds.add("blocks", std::string("\2\0\0", 3) + copies.data());
+  seeds.add("blocks", std::string("\3\0\7", 3) + "a few bytes that are repeated");
 }
 
 template <std::size_t kIndex = 0>
@@ -130,9 +147,10 @@ void write_journal(Seeds& seeds) {
 int main(int, char** arguments) {
   Seeds seeds(arguments[1]);
   write_trees(seeds);
+  write_blocks(seeds);
   write_deltas(seeds);
   write_packed(seeds);
-  write_blocks(seeds);
+  write_stripes(seeds);
   write_events(seeds);
   write_journal(seeds);
   seeds.add("event", event::encode(event::Reply(event::Stop())));

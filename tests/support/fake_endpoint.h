@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "core/endpoint/content_store.h"
@@ -336,7 +337,7 @@ class FakeEndpoint final : public endpoint::Endpoint {
     for (const sync::EntryRef file : composed.tree.files()) {
       const sync::Content content = composed.content_of(file);
       const std::string bytes = content.read(SIZE_MAX);
-      if (base::sha256(bytes) != composed.tree.at(file).digest)
+      if (base::content_digest(bytes) != composed.tree.at(file).digest)
         throw base::Error(base::Code::source, content.path + ": changed");
       files[composed.tree.path_of(file)] = bytes;
     }

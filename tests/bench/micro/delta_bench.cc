@@ -39,8 +39,8 @@ struct Files {
     for (std::size_t i = 0; i < 1000; ++i)
       content[kSize / 2 + i] = static_cast<char>(numbers());
     changed = in_memory(content);
-    sync::SignatureJob(old.get(), kSize).run([this](std::string_view bytes) { signature += bytes; });
-    sync::DeltaJob(load(), changed.get(), kSize).run([this](std::string_view bytes) { delta += bytes; });
+    sync::SignatureJob({old.get(), kSize}).run([this](std::string_view bytes) { signature += bytes; });
+    sync::DeltaJob(load(), {changed.get(), kSize}).run([this](std::string_view bytes) { delta += bytes; });
   }
   const sync::Signature& load() {
     sync::SignatureLoader loader(kSize);
@@ -65,7 +65,7 @@ void count_bytes(benchmark::State& state) {
 void delta_signature(benchmark::State& state) {
   Files& files = Files::get();
   for (auto _ : state)
-    sync::SignatureJob(files.old.get(), kSize).run([](std::string_view bytes) {
+    sync::SignatureJob({files.old.get(), kSize}).run([](std::string_view bytes) {
       benchmark::DoNotOptimize(bytes);
     });
   count_bytes(state);
@@ -74,7 +74,7 @@ void delta_signature(benchmark::State& state) {
 void delta_search(benchmark::State& state) {
   Files& files = Files::get();
   for (auto _ : state)
-    sync::DeltaJob(*files.loaded, files.changed.get(), kSize).run([](std::string_view bytes) {
+    sync::DeltaJob(*files.loaded, {files.changed.get(), kSize}).run([](std::string_view bytes) {
       benchmark::DoNotOptimize(bytes);
     });
   count_bytes(state);
@@ -83,7 +83,7 @@ void delta_search(benchmark::State& state) {
 void delta_patch(benchmark::State& state) {
   Files& files = Files::get();
   for (auto _ : state) {
-    sync::PatchJob job(files.old.get(), kSize, kSize,
+    sync::PatchJob job({files.old.get(), kSize}, kSize,
                        [](std::string_view bytes) { benchmark::DoNotOptimize(bytes); });
     job.feed(files.delta);
     job.finish();

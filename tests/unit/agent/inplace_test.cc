@@ -91,7 +91,8 @@ TEST_CASE("the first inplace deploy adopts files that are there and goes back to
         Code::refused);
   Site site = prepared(temporary, Adopt::yes);
   Stage stage = site.begin_stage("r1", "run1");
-  CHECK(stage.open_basis("app/main.py"));
+  stage.set_wanted(make_tree(kOld));
+  CHECK(stage.open_basis(*stage.wanted().find_ref("app/main.py")));
   CHECK(fill(stage, kOld) == 4);
   stage.seal({});
   site.activate("r1", "run1");

@@ -86,8 +86,8 @@ struct Hearing {
   }
 };
 
-std::string block(std::uint64_t number, std::string_view bytes) {
-  return protocol::block_header(bytes.size(), number) + std::string(bytes);
+std::string stripe(std::uint64_t number, std::string_view bytes) {
+  return protocol::stripe_header(bytes.size(), number) + std::string(bytes);
 }
 
 }  // namespace
@@ -95,16 +95,16 @@ std::string block(std::uint64_t number, std::string_view bytes) {
 TEST_CASE("a process hands its channel over, and ends when it is let go", "[join]") {
   const std::string token = token_of("hands over");
   Hearing agent;
-  CHECK(agent.channels.begin_blocks(token, "").empty());
+  CHECK(agent.channels.begin_stripes(token, "").empty());
   Joining joining(token);
   agent.take_in(joining);
-  base::write_all(joining.in.first.get(), block(1, "world"));
+  base::write_all(joining.in.first.get(), stripe(1, "world"));
   agent.hear(200);
   CHECK(agent.heard.empty());
-  base::write_all(agent.first.first.get(), block(0, "hello "));
+  base::write_all(agent.first.first.get(), stripe(0, "hello "));
   agent.hear_all(11);
   CHECK(agent.heard == "hello world");
-  base::write_all(agent.first.first.get(), protocol::block_header(0, 2) + "frames");
+  base::write_all(agent.first.first.get(), protocol::stripe_header(0, 2) + "frames");
   agent.hear_all(17);
   CHECK(agent.heard == "hello worldframes");
   CHECK(joining.end() == 0);
@@ -116,11 +116,11 @@ TEST_CASE("a process hands its channel over, and ends when it is let go", "[join
 TEST_CASE("who has another token, or comes when it is over, is not let in", "[join]") {
   const std::string token = token_of("another token");
   Hearing agent;
-  agent.channels.begin_blocks(token, "");
+  agent.channels.begin_stripes(token, "");
   Joining stranger(token_of("no such token"));
   CHECK(stranger.end() != 0);
   CHECK_FALSE(readable_within(stranger.out.first.get(), 0));
-  base::write_all(agent.first.first.get(), protocol::block_header(0, 0));
+  base::write_all(agent.first.first.get(), protocol::stripe_header(0, 0));
   agent.hear();
   Joining late(token);
   CHECK(late.end() != 0);
@@ -136,8 +136,8 @@ TEST_CASE("a process whose channel has ended does not wait for the agent", "[joi
 
 TEST_CASE("nobody has to join", "[join]") {
   Hearing agent;
-  CHECK(agent.channels.begin_blocks(token_of("nobody"), block(0, "a") + block(1, "b").substr(0, 3)) == "a");
-  base::write_all(agent.first.first.get(), block(1, "b").substr(3) + protocol::block_header(0, 2) + "c");
+  CHECK(agent.channels.begin_stripes(token_of("nobody"), stripe(0, "a") + stripe(1, "b").substr(0, 3)) == "a");
+  base::write_all(agent.first.first.get(), stripe(1, "b").substr(3) + protocol::stripe_header(0, 2) + "c");
   agent.hear_all(2);
   CHECK(agent.heard == "bc");
 }
@@ -146,7 +146,7 @@ TEST_CASE("a token that is taken already costs nothing but the channels", "[join
   const std::string token = token_of("taken");
   const agent::JoinDoor taken(token);
   Hearing agent;
-  CHECK(agent.channels.begin_blocks(token, block(0, "a")) == "a");
+  CHECK(agent.channels.begin_stripes(token, stripe(0, "a")) == "a");
 }
 
 TEST_CASE("a visitor without a descriptor is not welcome", "[join]") {
@@ -160,24 +160,24 @@ TEST_CASE("a channel that ends before all that was given to it has come is an er
   for (const bool within : {true, false}) {
     Joining joining(token);
     Hearing agent;  // goes first, and lets the other one go
-    agent.channels.begin_blocks(token, "");
+    agent.channels.begin_stripes(token, "");
     agent.take_in(joining);
-    base::write_all(agent.first.first.get(), block(1, "later"));
-    if (within) base::write_all(joining.in.first.get(), block(0, "now").substr(0, 14));
+    base::write_all(agent.first.first.get(), stripe(1, "later"));
+    if (within) base::write_all(joining.in.first.get(), stripe(0, "now").substr(0, 14));
     joining.in.first.reset();
     const base::Error error = tests::error_of([&] {
       while (!agent.over)
         agent.hear();
     });
     CHECK(error.code() == base::Code::protocol);
-    CHECK(error.message().find(within ? "within a block" : "before the blocks") != std::string::npos);
+    CHECK(error.message().find(within ? "within a stripe" : "before the stripes") != std::string::npos);
   }
 }
 
 TEST_CASE("much comes in order over many channels", "[join]") {
   const std::string token = token_of("much");
   Hearing agent;
-  agent.channels.begin_blocks(token, "");
+  agent.channels.begin_stripes(token, "");
   std::vector<std::unique_ptr<Joining>> joined;
   while (joined.size() + 1 < protocol::kMostChannels) {
     joined.push_back(std::make_unique<Joining>(token));
@@ -193,7 +193,7 @@ TEST_CASE("much comes in order over many channels", "[join]") {
   for (std::uint64_t number = 0; number < 400; ++number) {
     const std::string bytes(1 + random() % 50'000, static_cast<char>('a' + number % 26));
     all += bytes;
-    streams[random() % streams.size()] += block(number, bytes);
+    streams[random() % streams.size()] += stripe(number, bytes);
   }
   std::vector<std::thread> writers;
   for (std::size_t i = 0; i < ends.size(); ++i)
@@ -202,7 +202,7 @@ TEST_CASE("much comes in order over many channels", "[join]") {
   for (std::thread& each : writers)
     each.join();
   CHECK(agent.heard == all);
-  base::write_all(agent.first.first.get(), protocol::block_header(0, 400));
+  base::write_all(agent.first.first.get(), protocol::stripe_header(0, 400));
   agent.hear();
   for (const auto& each : joined)
     CHECK(each->end() == 0);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/agent/site.h"
+#include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
 
@@ -56,7 +57,7 @@ inline sync::Tree make_tree(const Wants& wants) {
       entry.kind = want.kind;
       entry.mode = want.mode;
       if (want.kind == sync::Kind::file) entry.size = want.content.size();
-      if (want.kind == sync::Kind::file) entry.digest = base::sha256(want.content);
+      if (want.kind == sync::Kind::file) entry.digest = base::content_digest(want.content);
       if (want.kind == sync::Kind::link) entry.target = want.content;
       if (want.kind == sync::Kind::folder) below.emplace_back(name, want.mode);
       here.entries.push_back(std::move(entry));
@@ -119,7 +120,7 @@ inline PrepareOptions options(Adopt adopt = Adopt::no) {
 // How many files were sent.
 inline std::size_t fill(Stage& stage, const Wants& wants) {
   stage.set_wanted(make_tree(wants));
-  stage.fit_spare();
+  stage.fit_spare({});
   stage.make_folders();
   const std::vector<sync::EntryRef> missing = stage.clone_same(stage.wanted().files());
   for (const sync::EntryRef file : missing)

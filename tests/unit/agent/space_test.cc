@@ -32,7 +32,7 @@ base::Error refusal(const Need& need, const Space& space) {
   throw;
 }
 
-bool fits(const Need& need, const Space& space) {
+bool is_let_in(const Need& need, const Space& space) {
   return code_of([&] { check_room(need, space, "/srv/app"); }) != base::Code::no_space;
 }
 
@@ -87,19 +87,19 @@ TEST_CASE("what a release needs: blocks of what is written, an inode for every e
 }
 
 TEST_CASE("a release that does not fit is refused with both numbers") {
-  CHECK(fits({8 * kMiB, 100}, plain(9 * kMiB, 200)));
+  CHECK(is_let_in({8 * kMiB, 100}, plain(9 * kMiB, 200)));
   const base::Error bytes = refusal({8 * kMiB, 100}, plain(9 * kMiB - 1, 200));
   CHECK(bytes.code() == base::Code::no_space);
   CHECK(bytes.message().find("/srv/app") == 0);
   CHECK(bytes.message().find("needs 9.0 MiB") != std::string::npos);
   CHECK(bytes.message().find("free are 9.0 MiB") != std::string::npos);
-  CHECK(fits({0, 100}, plain(2 * kMiB, 116)));
+  CHECK(is_let_in({0, 100}, plain(2 * kMiB, 116)));
   CHECK(refusal({0, 100}, plain(2 * kMiB, 115)).message().find("115") != std::string::npos);
   // No fixed number of inodes is no limit.
-  CHECK(fits({0, 1U << 30U}, plain(2 * kMiB, Space::kNoLimit)));
+  CHECK(is_let_in({0, 1U << 30U}, plain(2 * kMiB, Space::kNoLimit)));
   Space unknown = plain(0, 1000);
   unknown.sizes_tell = false;
-  CHECK(fits({0, 10}, unknown));
+  CHECK(is_let_in({0, 10}, unknown));
 }
 
 TEST_CASE("a full file system is named with what is used up and what to remove") {

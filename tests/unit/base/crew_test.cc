@@ -70,3 +70,22 @@ TEST_CASE("who feeds it too fast does the work", "[crew]") {
   crew.finish();
   CHECK(done == 100);
 }
+
+TEST_CASE("work on all cores is done once each, and the first failure ends it", "[crew]") {
+  for (const std::size_t count : {0U, 1U, 2U, 1000U}) {
+    std::vector<std::atomic<int>> done(count);
+    on_all_cores(count, {}, [&](std::size_t i) { ++done[i]; });
+    CHECK(std::all_of(done.begin(), done.end(), [](const auto& times) { return times == 1; }));
+  }
+  std::atomic<int> after{0};
+  CHECK_THROWS_AS(on_all_cores(1'000'000, {},
+                               [&](std::size_t i) {
+                                 if (i == 5) throw Error(Code::io, "no");
+                                 ++after;
+                               }),
+                  Error);
+  CHECK(after < 1'000'000);
+  const CancelToken stop;
+  stop.cancel();
+  CHECK_THROWS_AS(on_all_cores(3, stop, [&](std::size_t) {}), Interrupted);
+}

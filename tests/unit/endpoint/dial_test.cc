@@ -7,7 +7,7 @@
 
 #include "core/base/digest.h"
 #include "core/endpoint/agent_script.h"
-#include "core/protocol/blocks.h"
+#include "core/protocol/stripes.h"
 #include "core/protocol/messages.h"
 #include "tests/unit/endpoint/fixture.h"
 
@@ -313,8 +313,8 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       welcome + protocol::to_frame(protocol::Stripe{"../../etc"}),
       welcome + protocol::to_frame(protocol::Stripe{std::string(32, 'A')}),
       welcome + striped + "nonsense of all kinds",
-      welcome + striped + protocol::block_header(1, 0) + "x" + protocol::block_header(1, 0),
-      welcome + striped + protocol::block_header(striped.size(), 0) + striped,
+      welcome + striped + protocol::stripe_header(1, 0) + "x" + protocol::stripe_header(1, 0),
+      welcome + striped + protocol::stripe_header(striped.size(), 0) + striped,
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),
       welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}}) +
           protocol::to_frame(protocol::Done{}),

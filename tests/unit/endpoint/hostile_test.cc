@@ -1,5 +1,6 @@
 // An agent that lies: whatever it says, the operator's side ends with an error in bounded time and memory.
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <functional>
@@ -242,6 +243,54 @@ TEST_CASE("a stage with a lying agent ends in an error", "[hostile]") {
           say(fd, piece_of_empty_tree());
           hear(fd, protocol::Type::stage_end);
           say(fd, lie);
+          hear(fd, protocol::Type::goodbye);
+        },
+        [&](endpoint::Endpoint& agent) { agent.stage(stage_request("/srv/x", "r1"), composed, {}); });
+    CHECK(code == base::Code::protocol);
+  }
+}
+
+TEST_CASE("an agent that lies about its old version of a large file is found out", "[hostile]") {
+  using protocol::BlockTablePiece;
+  using protocol::SignaturePiece;
+  const base::TemporaryFolder folder;
+  write(folder.path() / "old/large", random_bytes(200U << 10U, 5));
+  write(folder.path() / "new/large", random_bytes(300U << 10U, 6));
+  const sync::Composed composed = compose(folder.path() / "new");
+  const std::string base = sync::encode_tree(compose(folder.path() / "old").tree, sync::Stamps::no);
+  const std::uint64_t size = 200U << 10U;
+  const auto table = [&](std::uint64_t of, std::size_t bytes, bool last = true) {
+    return protocol::to_frame(BlockTablePiece{0, of, {last, std::string(bytes, 'x')}});
+  };
+  const auto signature = [&](std::uint64_t of) {
+    return protocol::to_frame(SignaturePiece{0, of, {true, std::string(12, 'x')}});
+  };
+  // A good one, of another file.
+  std::string other;
+  const base::UniqueFd file(::open((folder.path() / "new/large").c_str(), O_RDONLY | O_CLOEXEC));
+  sync::SignatureJob({file.get(), 1000}).run([&](std::string_view bytes) { other += bytes; });
+  const std::vector<std::vector<std::string>> lies = {
+      {table(size, 80), protocol::to_frame(SignaturePiece{0, 1000, {true, other}})},
+      {table(size, 79)},
+      {table(size, 81)},
+      {table(size, 80, false), table(size, 1)},
+      {table(std::uint64_t{1} << 50U, 1)},
+      {table(size, 80), table(size, 80)},
+      {table(size, 80), signature(size - 1)},
+      {table(size, 80), signature(size)},  // of the right size, and junk
+      {signature(size)},
+      {protocol::to_frame(BlockTablePiece{1, size, {true, ""}})},
+  };
+  for (std::size_t i = 0; i < lies.size(); ++i) {
+    CAPTURE(i);
+    const base::Code code = dial_and(
+        [&](int fd) {
+          greet(fd);
+          hear(fd, protocol::Type::folder_digests);
+          say(fd, protocol::to_frame(protocol::BaseTree{{true, base}}));
+          hear(fd, protocol::Type::files_to_come);
+          for (const std::string& lie : lies[i])
+            say(fd, lie);
           hear(fd, protocol::Type::goodbye);
         },
         [&](endpoint::Endpoint& agent) { agent.stage(stage_request("/srv/x", "r1"), composed, {}); });

@@ -1,5 +1,7 @@
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
@@ -118,6 +120,58 @@ TEST_CASE("a large file that changed a little travels as a delta", "[stage]") {
   const protocol::StageReport end = deploy(*agent.endpoint, site, "r3", compose(source));
   CHECK(end.wire_in + end.wire_out < 200000);
   CHECK(listing(source) == listing(site / "current/"));
+}
+
+TEST_CASE("large files of old releases become new ones, whatever was done to them", "[stage]") {
+  const base::TemporaryFolder folder;
+  const fs::path source = folder.path() / "source";
+  const fs::path site = folder.path() / "site";
+  const LocalAgent agent;
+  agent->lock(lock_request(site));
+  int number = 0;
+  // The one before the live one goes with each, and what was before that is the next one's spare.
+  const auto becomes = [&](const std::string& content, std::uint64_t most_sent) {
+    const std::string id = "r" + std::to_string(++number);
+    write(source / "large", content);
+    const protocol::StageReport report = deploy(*agent.endpoint, site, id, compose(source));
+    agent->commit(site.string(), id, 1, {});
+    CAPTURE(number);
+    CHECK(report.wire_out + report.wire_in < most_sent);
+    CHECK(report.resent == 0);
+    CHECK(listing(source) == listing(site / "current/"));
+    CHECK_FALSE(agent->look({query(site)}).at(0).drifted());
+  };
+  constexpr std::uint64_t kLittle = 100'000;
+  std::string content = random_bytes((9U << 20U) + 4321, 31);
+  becomes(content, 20U << 20U);
+  const auto change = [&](std::size_t at, std::size_t removed, std::size_t inserted) {
+    content.replace(at, removed, random_bytes(inserted, static_cast<unsigned>(at)));
+    becomes(content, kLittle);
+  };
+  change(5'000'000, 1000, 1000);
+  change(100, 1000, 1000);
+  change(8'000'000, 10, 10);
+  // From here on there is a spare, which becomes the new release. Within one block old bytes are needed where
+  // new ones have their place.
+  const auto inode_of = [](const fs::path& file) {
+    struct stat info {};
+    REQUIRE(::stat(file.c_str(), &info) == 0);
+    return info.st_ino;
+  };
+  const ino_t spare = inode_of(site / ".porter/spare/large");
+  std::rotate(content.begin() + 3'000'000, content.begin() + 3'020'000, content.begin() + 3'050'000);
+  becomes(content, kLittle);
+  CHECK(inode_of(site / "current/large") == spare);
+  change(0, 0, 777);
+  change(0, 0, 777);
+  change(0, 0, 777);
+  change(content.size(), 0, 5000);
+  change(0, 100'000, 0);
+  change(3'000'000, 100, 150);
+  change(64U << 10U, 64U << 10U, 64U << 10U);
+  becomes(content = content.substr(5'000'000) + content.substr(0, 5'000'000), kLittle);
+  becomes(content.substr(0, 4U << 20U), kLittle);
+  becomes(content, 20U << 20U);
 }
 
 TEST_CASE("many large files with deltas and many small ones do not wait for each other", "[stage]") {

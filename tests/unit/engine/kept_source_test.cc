@@ -31,7 +31,7 @@ struct Kept {
   std::optional<std::string> keep(const std::string& path) const { return keep_all({path}).front(); }
   std::vector<std::optional<std::string>> keep_all(const std::vector<std::string>& paths) const {
     KeptSource kept(run());
-    ContentPack pack(kept, {});
+    ContentPack pack(kept, nullptr, {});
     std::vector<sync::EntryRef> refs;
     for (const std::string& path : paths)
       refs.push_back(ref(path));
@@ -135,14 +135,14 @@ TEST_CASE("whoever waits for a content hears of a full disk, and of a stop") {
   SECTION("a disk that cannot be written to") {
     base::make_folders(at.run());
     base::write_file(at.run() / "content", "in the way");
-    ContentPack pack(kept, {});
+    ContentPack pack(kept, nullptr, {});
     pack.expect(at.composed, {at.ref("page.html")});
     CHECK(tests::error_of([&] { pack.read(at.composed, at.ref("page.html")); }).code() == base::Code::io);
   }
   SECTION("a stop") {
     const base::CancelToken stop;
     stop.cancel();
-    ContentPack pack(kept, stop);
+    ContentPack pack(kept, nullptr, stop);
     pack.expect(at.composed, {at.ref("page.html")});
     CHECK_THROWS_AS(pack.read(at.composed, at.ref("page.html")), base::Interrupted);
   }

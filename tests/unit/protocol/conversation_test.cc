@@ -26,10 +26,10 @@ TEST_CASE("each state allows what belongs there and nothing else", "[conversatio
   CHECK(legal_in(State::planning) == Names{"beat", "goodbye", "wanted_tree", "stage_abort"});
   CHECK(legal_in(State::announcing) == Names{"beat", "goodbye", "files_to_come", "stage_abort"});
   CHECK(legal_in(State::content) ==
-        Names{"beat", "goodbye", "batch", "content", "delta", "stage_end", "stage_abort"});
+        Names{"beat", "goodbye", "batch", "content", "copies", "delta", "stage_end", "stage_abort"});
   CHECK(legal_in(State::resend) == Names{"beat", "goodbye", "batch", "content", "stage_end", "stage_abort"});
   CHECK(legal_in(State::spoilt) == Names{"beat", "goodbye", "wanted_tree", "files_to_come", "batch",
-                                         "content", "delta", "stage_end", "stage_abort"});
+                                         "content", "copies", "delta", "stage_end", "stage_abort"});
   CHECK(legal_in(State::writing) == Names{"beat", "goodbye", "write_data"});
   const Names ready = legal_in(State::ready);
   CHECK(ready.contains("look"));

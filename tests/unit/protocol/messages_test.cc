@@ -86,6 +86,7 @@ TEST_CASE("what the fields cannot say is checked on receipt", "[messages]") {
   refused(Run{run});
   refused(SignaturePiece{1, SignaturePiece::kNoBasis, {true, "bytes"}});
   refused(SignaturePiece{1, std::uint64_t{1} << 60U, {false, "x"}});
+  refused(BlockTablePiece{1, std::uint64_t{1} << 60U, {false, "x"}});
   refused(LockSite{});
 }
 

@@ -137,6 +137,8 @@ inline std::vector<Sample> samples() {
       sample(FilesToCome{true, {0, 1, 300}, {2, 70000}}),
       sample(Batch{{{0, "a"}, {1, ""}, {300, std::string(200, 'x')}}}),
       sample(ContentPiece{5, piece}),
+      sample(BlockTablePiece{5, 1U << 30U, piece}),
+      sample(Copies{5, true, {{0, 777, 1U << 16U}, {1U << 20U, 1U << 17U, 5000}}}),
       sample(SignaturePiece{6, 1U << 20U, piece}),
       sample(DeltaPiece{7, piece}),
       sample(StageEnd{}),

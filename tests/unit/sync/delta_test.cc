@@ -42,7 +42,7 @@ Output into(std::string& text) {
 
 std::string signature_of(const File& basis) {
   std::string bytes;
-  SignatureJob(basis.fd(), basis.size()).run(into(bytes));
+  SignatureJob({basis.fd(), basis.size()}).run(into(bytes));
   return bytes;
 }
 
@@ -56,13 +56,13 @@ Signature load(std::string_view bytes, std::uint64_t basis_size, std::size_t pie
 std::string delta_of(std::string_view signature, const File& basis, const File& wanted) {
   const Signature loaded = load(signature, basis.size());
   std::string bytes;
-  DeltaJob(loaded, wanted.fd(), wanted.size()).run(into(bytes));
+  DeltaJob(loaded, {wanted.fd(), wanted.size()}).run(into(bytes));
   return bytes;
 }
 
 std::string patch(const File& basis, std::string_view delta, std::uint64_t size, std::size_t piece = 4096) {
   std::string made;
-  PatchJob job(basis.fd(), basis.size(), size, into(made));
+  PatchJob job({basis.fd(), basis.size()}, size, into(made));
   for (std::size_t at = 0; at < delta.size(); at += piece)
     job.feed(delta.substr(at, piece));
   job.finish();
@@ -227,7 +227,7 @@ TEST_CASE("hostile deltas are errors, with output bounded by what was announced"
     for (const std::size_t piece : {std::size_t{1}, std::size_t{1} << 20U}) {
       std::string made;
       const base::Code code = code_of([&] {
-        PatchJob job(basis.fd(), basis.size(), announced, into(made));
+        PatchJob job({basis.fd(), basis.size()}, announced, into(made));
         for (std::size_t at = 0; at < delta.size(); at += piece)
           job.feed(std::string_view(delta).substr(at, piece));
         job.finish();
@@ -339,7 +339,7 @@ TEST_CASE("truncated and mutated deltas never crash, hang or exceed the announce
       spoiled[4 + random() % (spoiled.size() - 4)] = static_cast<char>(random());
     std::string made;
     const base::Code code = code_of([&] {
-      PatchJob job(basis.fd(), basis.size(), after.size(), into(made));
+      PatchJob job({basis.fd(), basis.size()}, after.size(), into(made));
       job.feed(spoiled);
       job.finish();
     });
@@ -356,12 +356,33 @@ TEST_CASE("a file that became shorter meanwhile is an error of its own") {
   const std::string delta = delta_of(signature, basis, basis);
   std::filesystem::resize_file(basis.path(), 1000);
   std::string ignored;
-  CHECK(code_of([&] { SignatureJob(basis.fd(), basis.size()).run(into(ignored)); }) == base::Code::io);
+  CHECK(code_of([&] { SignatureJob({basis.fd(), basis.size()}).run(into(ignored)); }) == base::Code::io);
   CHECK(code_of([&] { patch(basis, delta, content.size()); }) == base::Code::io);
 }
 
 TEST_CASE("what an output throws passes through the job") {
   const File basis("content");
   struct Stop {};
-  CHECK_THROWS_AS(SignatureJob(basis.fd(), basis.size()).run([](std::string_view) { throw Stop(); }), Stop);
+  CHECK_THROWS_AS(SignatureJob({basis.fd(), basis.size()}).run([](std::string_view) { throw Stop(); }), Stop);
+}
+
+TEST_CASE("ranges of a file are read as one") {
+  const File file("0123456789");
+  const FileRanges ranges(file.fd(), {{7, 2}, {3, 0}, {1, 3}});
+  CHECK(ranges.size() == 5);
+  const auto read = [&](std::size_t length, std::uint64_t position) {
+    std::string bytes(length, '\0');
+    bytes.resize(ranges.read(bytes.data(), length, position, "ranges"));
+    return bytes;
+  };
+  CHECK(read(5, 0) == "78123");
+  CHECK(read(100, 0) == "78123");
+  CHECK(read(2, 1) == "81");
+  CHECK(read(2, 2) == "12");
+  CHECK(read(1, 4) == "3");
+  CHECK(read(1, 5).empty());
+  CHECK(read(1, ~0ULL).empty());
+  CHECK(FileRanges(file.fd(), 0).size() == 0);
+  std::filesystem::resize_file(file.path(), 2);
+  CHECK(read(5, 2) == "1");
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/base/content_digest.h"
 #include "core/base/files.h"
 
 namespace porter::sync::test {
@@ -75,7 +76,7 @@ Entry file_entry(std::string name, std::string_view content, std::uint32_t mode)
   entry.name = std::move(name);
   entry.mode = mode;
   entry.size = content.size();
-  entry.digest = base::sha256(content);
+  entry.digest = base::content_digest(content);
   return entry;
 }
 

@@ -1,4 +1,4 @@
-#include "core/protocol/blocks.h"
+#include "core/protocol/stripes.h"
 
 #include <fmt/format.h>
 
@@ -11,50 +11,50 @@ namespace porter::protocol {
 namespace {
 
 [[noreturn]] void refuse(const std::string& why) {
-  throw base::Error(base::Code::protocol, "a stream in blocks: " + why);
+  throw base::Error(base::Code::protocol, "a stream in stripes: " + why);
 }
 
 }  // namespace
 
-std::string block_header(std::size_t length, std::uint64_t number) {
+std::string stripe_header(std::size_t length, std::uint64_t number) {
   base::ByteWriter out;
   out.u32(static_cast<std::uint32_t>(length)).u64(number);
   return out.take();
 }
 
-std::size_t BlockMerger::add() {
+std::size_t StripeMerger::add() {
   if (channels_.size() == kMostChannels) refuse("too many channels");
   channels_.emplace_back();
   return channels_.size() - 1;
 }
 
-bool BlockMerger::wants(std::size_t channel) const {
+bool StripeMerger::wants(std::size_t channel) const {
   const Channel& one = channels_.at(channel);
   return !one.ended && (over_ || !one.number || *one.number == due_);
 }
 
-bool BlockMerger::stuck() const {
+bool StripeMerger::stuck() const {
   for (std::size_t channel = 0; channel < channels_.size(); ++channel)
     if (wants(channel)) return false;
   return !over_;
 }
 
-void BlockMerger::begin_block(Channel& channel) {
-  base::ByteReader in(std::string_view(channel.held).substr(0, kBlockHeader));
+void StripeMerger::begin_stripe(Channel& channel) {
+  base::ByteReader in(std::string_view(channel.held).substr(0, kStripeHeader));
   channel.left = in.u32();
   channel.number = in.u64();
-  channel.held.erase(0, kBlockHeader);
-  if (channel.left > kMaxBlock)
-    refuse(fmt::format("one of {} bytes, allowed are {}", channel.left, kMaxBlock));
+  channel.held.erase(0, kStripeHeader);
+  if (channel.left > kMaxStripe)
+    refuse(fmt::format("one of {} bytes, allowed are {}", channel.left, kMaxStripe));
   if (channel.left == 0 && &channel != channels_.data()) refuse("its end on another channel than the first");
   if (*channel.number < channel.least) refuse(fmt::format("number {} out of order", *channel.number));
   channel.least = *channel.number + 1;
 }
 
 // True when something happened.
-bool BlockMerger::advance(Channel& channel, std::string& out) {
-  const bool begins = !channel.number && channel.held.size() >= kBlockHeader;
-  if (begins) begin_block(channel);
+bool StripeMerger::advance(Channel& channel, std::string& out) {
+  const bool begins = !channel.number && channel.held.size() >= kStripeHeader;
+  if (begins) begin_stripe(channel);
   if (!channel.number || *channel.number > due_) return begins;
   if (*channel.number < due_) refuse(fmt::format("number {} twice", *channel.number));
   if (channel.left == 0) {
@@ -73,7 +73,7 @@ bool BlockMerger::advance(Channel& channel, std::string& out) {
   return true;
 }
 
-void BlockMerger::feed(std::size_t channel, std::string_view bytes, std::string& out) {
+void StripeMerger::feed(std::size_t channel, std::string_view bytes, std::string& out) {
   if (over_ && channel != 0) refuse("more behind its end");
   if (over_) {
     out += bytes;
@@ -87,9 +87,9 @@ void BlockMerger::feed(std::size_t channel, std::string_view bytes, std::string&
   }
 }
 
-void BlockMerger::end(std::size_t channel) {
+void StripeMerger::end(std::size_t channel) {
   Channel& one = channels_.at(channel);
-  if (one.number ? one.left > one.held.size() : !one.held.empty()) refuse("a channel ended within a block");
+  if (one.number ? one.left > one.held.size() : !one.held.empty()) refuse("a channel ended within a stripe");
   one.ended = true;
 }
 
