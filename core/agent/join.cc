@@ -13,8 +13,8 @@
 
 #include "core/base/clock.h"
 #include "core/base/error.h"
-#include "core/protocol/stripes.h"
 #include "core/protocol/frame.h"
+#include "core/protocol/stripes.h"
 
 namespace porter::agent {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 // The channels that the agent hears: its standard input, and for a while others beside it (join.h), over
-// which one stream then travels in stripes (core/protocol/stripes.h). Whoever brings one is welcome as long as
-// that lasts. Belongs to one thread.
+// which one stream then travels in stripes (core/protocol/stripes.h). Whoever brings one is welcome as long
+// as that lasts. Belongs to one thread.
 
 #include <poll.h>
 

@@ -107,8 +107,8 @@ struct Goodbye {
   static constexpr Type kType = Type::goodbye;
 };
 
-// Behind it the stream is in stripes (stripes.h), up to their end: nothing but how frames travel changes. Whoever
-// shows this token to the agent brings another channel for them. Never within a packed frame.
+// Behind it the stream is in stripes (stripes.h), up to their end: nothing but how frames travel changes.
+// Whoever shows this token to the agent brings another channel for them. Never within a packed frame.
 struct Stripe {
   static constexpr Type kType = Type::stripe;
   static constexpr std::size_t kTokenBytes = 16;

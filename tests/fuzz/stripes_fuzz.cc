@@ -1,7 +1,7 @@
-// libFuzzer target: a stream in stripes, as an agent would put it in order. Each round of the input is a byte for
-// the channel (and now and then its end), one for how many bytes come on it, and those. Beyond "no crash":
-// nothing comes out that did not go in, what waits is no more than one feed of each channel, and channels are
-// only fed as long as they are wanted.
+// libFuzzer target: a stream in stripes, as an agent would put it in order. Each round of the input is a byte
+// for the channel (and now and then its end), one for how many bytes come on it, and those. Beyond "no
+// crash": nothing comes out that did not go in, what waits is no more than one feed of each channel, and
+// channels are only fed as long as they are wanted.
 
 #include <cstdint>
 #include <cstdlib>

@@ -136,7 +136,8 @@ TEST_CASE("a process whose channel has ended does not wait for the agent", "[joi
 
 TEST_CASE("nobody has to join", "[join]") {
   Hearing agent;
-  CHECK(agent.channels.begin_stripes(token_of("nobody"), stripe(0, "a") + stripe(1, "b").substr(0, 3)) == "a");
+  CHECK(agent.channels.begin_stripes(token_of("nobody"), stripe(0, "a") + stripe(1, "b").substr(0, 3)) ==
+        "a");
   base::write_all(agent.first.first.get(), stripe(1, "b").substr(3) + protocol::stripe_header(0, 2) + "c");
   agent.hear_all(2);
   CHECK(agent.heard == "bc");
@@ -172,6 +173,33 @@ TEST_CASE("a channel that ends before all that was given to it has come is an er
     CHECK(error.code() == base::Code::protocol);
     CHECK(error.message().find(within ? "within a stripe" : "before the stripes") != std::string::npos);
   }
+}
+
+TEST_CASE("a channel whose stripe is not due is not read on", "[join]") {
+  const std::string token = token_of("not due");
+  Joining joining(token);
+  Hearing agent;
+  agent.channels.begin_stripes(token, "");
+  agent.take_in(joining);
+  std::string stream;
+  for (std::uint64_t number = 1; number <= 40; ++number)
+    stream += stripe(number, std::string(protocol::kMaxStripe, 'x'));
+  base::set_nonblocking(joining.in.first.get());
+  std::size_t taken = 0;
+  const auto send_and_hear = [&] {
+    const ssize_t put =
+        ::send(joining.in.first.get(), stream.data() + taken, stream.size() - taken, MSG_NOSIGNAL);
+    if (put > 0) taken += static_cast<std::size_t>(put);
+    agent.hear(0);
+  };
+  for (int i = 0; i < 100; ++i)
+    send_and_hear();
+  CHECK(taken < 2U << 20U);
+  CHECK(agent.heard.empty());
+  base::write_all(agent.first.first.get(), stripe(0, "first"));
+  while (agent.heard.size() < 5 + 40 * protocol::kMaxStripe)
+    send_and_hear();
+  CHECK(taken == stream.size());
 }
 
 TEST_CASE("much comes in order over many channels", "[join]") {

@@ -7,8 +7,8 @@
 
 #include "core/base/digest.h"
 #include "core/endpoint/agent_script.h"
-#include "core/protocol/stripes.h"
 #include "core/protocol/messages.h"
+#include "core/protocol/stripes.h"
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
