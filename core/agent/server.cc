@@ -102,7 +102,7 @@ class Server {
       throw Error(Code::protocol, fmt::format("this agent speaks protocol {}, the other end {}",
                                               protocol::kMajor, message.major));
     const std::chrono::seconds idle(std::max<std::uint32_t>(message.idle_seconds, 1));
-    input_.set_idle_deadline(idle);
+    input_.set_greeted(idle);
     const auto& features = message.features;
     if (std::find(features.begin(), features.end(), protocol::kPacking) != features.end())
       output_.start_packing();

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -29,7 +28,8 @@ bool hung_up(int fd) {
 
 }  // namespace
 
-Input::Input(int fd, const std::string& said, base::CancelToken lost) : fd_(fd), lost_(std::move(lost)) {
+Input::Input(int fd, const std::string& said, base::CancelToken lost)
+    : fd_(fd), lost_(std::move(lost)), channels_(fd) {
   reader_.feed(said);
   thread_ = std::thread([this] { read_all(); });
 }
@@ -53,30 +53,22 @@ std::optional<protocol::Frame> Input::next() {
 }
 
 // False when the stream ended or nothing came for too long.
-bool Input::wait_for_bytes(protocol::Patience& patience) {
-  for (;;) {
-    patience.set_deadline(idle_.load());
-    if (patience.over(steady_clock::now())) return false;
-    // In steps, since the greeting shortens or lengthens the deadline while we wait here.
-    std::array<pollfd, 2> fds = {pollfd{fd_, POLLIN, 0}, pollfd{stop_.descriptor(), POLLIN, 0}};
-    const int ready = ::poll(fds.data(), fds.size(), kStep);
-    if (fds[1].revents != 0) return false;
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
-  }
+bool Input::hear(protocol::Patience& patience) {
+  // In steps, since the greeting shortens or lengthens the deadline while we wait here.
+  patience.set_deadline(idle_.load());
+  if (patience.over(steady_clock::now())) return false;
+  const Channels::Heard heard = channels_.hear(stop_.descriptor(), kStep);
+  reader_.feed(heard.bytes);
+  patience.heard_part(heard.count, steady_clock::now());
+  hand_over_frames(patience);
+  return !heard.over;
 }
 
 void Input::read_all() {
-  std::vector<std::byte> buffer(256U << 10U);
   try {
     protocol::Patience patience(idle_.load(), steady_clock::now());
     hand_over_frames(patience);
-    while (wait_for_bytes(patience)) {
-      const std::size_t got = base::read_some(fd_, buffer);
-      if (got == 0) break;
-      reader_.feed({reinterpret_cast<const char*>(buffer.data()), got});
-      patience.heard_part(got, steady_clock::now());
-      hand_over_frames(patience);
+    while (hear(patience)) {
     }
     finish(std::nullopt);
   } catch (const base::Error& error) {
@@ -87,9 +79,20 @@ void Input::read_all() {
 
 void Input::hand_over_frames(protocol::Patience& patience) {
   while (auto frame = reader_.next()) {
-    hand_over(std::move(*frame));
+    if (frame->type == static_cast<std::uint8_t>(protocol::Type::stripe)) {
+      begin_stripes(*frame);
+    } else {
+      hand_over(std::move(*frame));
+    }
     patience.restart(steady_clock::now());  // what the taker needed is not the peer's silence
   }
+}
+
+// About how frames travel, so nobody else's business.
+void Input::begin_stripes(const protocol::Frame& frame) {
+  const auto message = protocol::expect<protocol::Stripe>(frame);
+  if (!greeted_) throw base::Error(base::Code::protocol, "stripes begin before the greeting");
+  reader_.feed(channels_.begin_stripes(message.token, reader_.take_rest()));
 }
 
 void Input::hand_over(protocol::Frame frame) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "core/agent/server_channels.h"
 #include "core/base/cancel.h"
 #include "core/base/error.h"
 #include "core/protocol/frame_reader.h"
@@ -35,11 +36,16 @@ class Input {
   // The next frame but beats; nothing once the connection is over (what was still waiting is dropped then).
   // Throws Error(protocol) when the stream makes no sense.
   std::optional<protocol::Frame> next();
-  void set_idle_deadline(std::chrono::seconds deadline) { idle_ = deadline; }
+  // The peer has greeted: from here on this deadline counts, and it may use further channels.
+  void set_greeted(std::chrono::seconds deadline) {
+    idle_ = deadline;
+    greeted_ = true;
+  }
 
  private:
   void read_all();
-  bool wait_for_bytes(protocol::Patience& patience);
+  bool hear(protocol::Patience& patience);
+  void begin_stripes(const protocol::Frame& frame);
   void hand_over_frames(protocol::Patience& patience);
   void hand_over(protocol::Frame frame);
   void wait_for_room(std::unique_lock<std::mutex>& lock);
@@ -49,8 +55,10 @@ class Input {
   const int fd_;
   const base::CancelToken lost_;
   const base::CancelToken stop_;
-  protocol::FrameReader reader_;  // of the thread
+  Channels channels_;  // this and the next are of the thread
+  protocol::FrameReader reader_;
   std::atomic<std::chrono::seconds> idle_{kGreetingDeadline};
+  std::atomic<bool> greeted_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<protocol::Frame> frames_;

@@ -32,6 +32,13 @@ void note_composed(protocol::SealHeader& header, const base::Digest& digest) {
   std::sort(header.notes.begin(), header.notes.end());
 }
 
+std::uint64_t size_of(const sync::Tree& tree) {
+  std::uint64_t bytes = 0;
+  for (const sync::EntryRef file : tree.files())
+    bytes += tree.at(file).size;
+  return bytes;
+}
+
 struct UploadItem {
   std::filesystem::path local;
   std::string path;
@@ -86,8 +93,13 @@ std::vector<protocol::SiteState> AgentEndpoint::look(const std::vector<protocol:
     if (sites.empty()) return std::vector<protocol::SiteState>();
     wire_->send(protocol::Look{sites});
     std::vector<protocol::SiteState> states;
-    while (states.size() < sites.size())
-      states.push_back(wire_->expect<protocol::Looked>().site);
+    while (states.size() < sites.size()) {
+      const protocol::SiteState& state = states.emplace_back(wire_->expect<protocol::Looked>().site);
+      if (state.current.empty())
+        bare_.insert(state.path);
+      else
+        bare_.erase(state.path);
+    }
     return states;
   });
 }
@@ -122,6 +134,8 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
   return base::while_doing(fmt::format("staging {} on {}", request.site, where()), [&] {
     const Wire::Use use(*wire_, "stage");
     const TrafficCount before = traffic();
+    // Where there is nothing yet all of it is going to travel: known a round trip before the sender knows.
+    if (bare_.contains(request.site)) wire_->widen(size_of(composed.tree));
     protocol::StageReport report = StageSender(*wire_, request, composed, progress, store).send();
     const TrafficCount after = traffic();
     report.wire_in = after.bytes_in - before.bytes_in;

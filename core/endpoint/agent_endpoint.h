@@ -1,7 +1,9 @@
 #pragma once
 // The endpoint over a Wire. Used through Endpoint; made by dial().
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,6 +72,7 @@ class AgentEndpoint : public Endpoint {
   protocol::Hello hello_;
   bool pushed_ = false;
   std::map<std::string, base::Digest> composed_;  // root digest of what was staged, by site
+  std::set<std::string> bare_;                    // sites where nothing was live when last looked at
 };
 
 }  // namespace porter::endpoint

@@ -59,7 +59,7 @@ std::string start_script(const AgentBundle& bundle, const std::string& agent_pat
                           candidate.folder);
     if (!candidate.condition.empty()) script += " && " + candidate.condition;
     if (candidate.ours) script += " && [ -O \"$d\" ] && [ -O \"$f\" ]";
-    script += "; then exec \"$f\" --serve \"$@\"; fi; ";
+    script += "; then exec \"$f\" \"$@\"; fi; ";
   }
   return script + fmt::format("echo; echo \"{}$(uname -s) $(uname -m)\"; exit 87", kAbsent);
 }

@@ -43,14 +43,14 @@ class Dialler {
 
   std::unique_ptr<Endpoint> dial() {
     if (options_.start == DialOptions::Start::child) {
-      auto wire = greet({bundle_.own().file.string(), "--serve"});
+      auto wire = greet();
       if (!wire->find_magic(deadline_)) throw_not_started(*wire);
       return finish(std::move(wire), bundle_.own(), Pushed::no);
     }
-    auto wire = greet({"sh", "-c", start_script(bundle_, options_.agent_path), "porter-agent"});
+    auto wire = greet();
     if (wire->find_magic(deadline_)) return finish(std::move(wire), Pushed::no);
     push(machine_of(*wire));
-    wire = greet({"sh", "-c", start_script(bundle_, options_.agent_path), "porter-agent"});
+    wire = greet();
     if (!wire->find_magic(deadline_)) throw_not_started(*wire);
     return finish(std::move(wire), Pushed::yes);
   }
@@ -63,8 +63,26 @@ class Dialler {
                                    : transport::become_without_password(options_.become, arguments);
   }
 
+  // Becomes the agent, with these arguments.
+  std::vector<std::string> agent(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> all = {bundle_.own().file.string()};
+    if (options_.start == DialOptions::Start::pushed)
+      all = {"sh", "-c", start_script(bundle_, options_.agent_path), "porter-agent"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return as_user(all);
+  }
+
+  // More channels to the same agent. The transport outlives them as it outlives the endpoint.
+  Wire::Opener opener() const {
+    return [transport = &transport_, start = agent({"--join"})](const std::string& token) {
+      std::vector<std::string> arguments = start;
+      arguments.push_back(token);
+      return transport->start(arguments);
+    };
+  }
+
   std::unique_ptr<Wire> begin(const std::vector<std::string>& arguments) {
-    return std::make_unique<Wire>(transport_.start(as_user(arguments)), where_, options_.idle_deadline,
+    return std::make_unique<Wire>(transport_.start(arguments), where_, options_.idle_deadline,
                                   options_.cancel);
   }
 
@@ -88,13 +106,13 @@ class Dialler {
 
   // Begins an agent and says in its command line what can be said before it answers: a channel of OpenSSH
   // takes no input before the program runs, which is a round trip later.
-  std::unique_ptr<Wire> greet(std::vector<std::string> arguments) {
+  std::unique_ptr<Wire> greet() {
     std::string first = opening();
     if (first.size() > kMaxOpening) first.clear();
     const std::string said = welcome() + first;
-    arguments.push_back(
-        base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size())));
-    auto wire = begin(arguments);
+    auto wire = begin(
+        agent({"--serve",
+               base::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(said.data()), said.size()))}));
     const std::size_t sites = options_.opening.look.size();
     if (!first.empty()) wire->expect_ahead(std::move(first), std::max<std::size_t>(sites, 1));
     return wire;
@@ -119,6 +137,7 @@ class Dialler {
           .hint("remove porter-agent-* from ~/.cache/porter there and deploy again");
     if (std::find(hello.features.begin(), hello.features.end(), protocol::kPacking) != hello.features.end())
       wire->start_packing();
+    wire->set_opener(opener());
     wire->start_pulse();
     return std::make_unique<AgentEndpoint>(std::move(wire), std::move(hello), pushed == Pushed::yes);
   }
@@ -149,7 +168,7 @@ class Dialler {
     const bool damaged =
         status.ok() || status.status == kCannotExecute || status.status == kShellSyntax || status.signal > 0;
     if (!damaged) throw_not_started(wire);
-    auto probe = begin({"sh", "-c", "uname -s -m"});
+    auto probe = begin(as_user({"sh", "-c", "uname -s -m"}));
     if (probe->find_magic(deadline_))
       throw Error(Code::protocol, where_ + ": uname answered with a greeting");
     if (!probe->end_of_process().ok()) throw_not_started(wire);

@@ -75,7 +75,8 @@ struct TrafficCount {
 struct StepCount {
   std::string name;
   std::chrono::steady_clock::duration time{0};
-  TrafficCount traffic;  // what the first request brought with the greeting is none of it
+  TrafficCount traffic;      // what the first request brought with the greeting is none of it
+  std::size_t channels = 1;  // that carried content at once, at most
 };
 
 class Endpoint {

@@ -24,7 +24,8 @@ int direction(const PackLevel::Signs& signs) {
   if (signs.work > kMostWork) return -1;
   const bool line_is_busy = signs.line.unacknowledged >= kHeldUp;
   if (signs.waiting < kHeldUp) return line_is_busy ? 0 : -1;
-  return line_is_busy || signs.line.round_trip >= kFarAway ? 1 : -1;
+  const bool windows_are_narrow = signs.line.round_trip >= kFarAway && !signs.several_channels;
+  return line_is_busy || windows_are_narrow ? 1 : -1;
 }
 
 // Over a long way the quickest packing is always faster than what one connection moves.

@@ -16,6 +16,7 @@ class PackLevel {
     std::size_t waiting = 0;  // bytes before the frame that the transport has not taken yet
     double work = 0;          // which part of the time since the last frame packing that one took
     transport::LineState line;
+    bool several_channels = false;  // their windows together hold up little
   };
   // zstd's level for the next frame; nothing: it is not packed.
   std::optional<int> next(const Signs& signs);

@@ -88,6 +88,7 @@ protocol::StageReport StageSender::send() {
     check_deletions();
     refs_ = composed_.tree.files();
     sort_files();
+    wire_.widen(size_of(whole_));
     send_wanted();
     announce();
     expect_contents(whole_);
@@ -142,6 +143,13 @@ void StageSender::sort_files() {
 
 const sync::Entry& StageSender::entry(FileNumber number) const {
   return composed_.tree.at(refs_[number]);
+}
+
+std::uint64_t StageSender::size_of(const std::vector<FileNumber>& numbers) const {
+  std::uint64_t bytes = 0;
+  for (const FileNumber number : numbers)
+    bytes += entry(number).size;
+  return bytes;
 }
 
 std::string StageSender::path(FileNumber number) const {
@@ -366,9 +374,7 @@ std::vector<StageSender::FileNumber> StageSender::end_round(protocol::StageRepor
     }
     report = wire_.guard([&] { return protocol::expect<protocol::Staged>(frame).report; });
     begun_ = false;
-    std::uint64_t delta_sizes = 0;
-    for (const FileNumber number : delta_)
-      delta_sizes += entry(number).size;
+    const std::uint64_t delta_sizes = size_of(delta_);
     report.bytes_saved = delta_sizes - std::min(delta_sizes, report.bytes_delta);
     done_.bytes_done = done_.bytes_total;
     done_.files_done = done_.files_total;

@@ -65,6 +65,7 @@ class StageSender {
   void abort() noexcept;
 
   const sync::Entry& entry(FileNumber number) const;
+  std::uint64_t size_of(const std::vector<FileNumber>& numbers) const;
   std::string path(FileNumber number) const;
   base::UniqueFd open(FileNumber number);
   base::UniqueFd open_to_send(FileNumber number);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -41,6 +42,7 @@ Wire::Wire(transport::Process process, std::string where, std::chrono::seconds i
       where_(std::move(where)),
       idle_(idle_deadline),
       cancel_(std::move(cancel)),
+      outlet_(process_.stream.get()),
       patience_(idle_deadline, steady_clock::now()),
       last_out_(steady_clock::now()) {
   base::set_nonblocking(process_.stream.get());
@@ -62,14 +64,18 @@ Wire::Use::Use(Wire& wire, std::string_view step)
 }
 
 Wire::Use::~Use() {
-  wire_.count(step_, steady_clock::now() - began_, before_);
+  const std::size_t channels = wire_.outlet_.channels();
+  wire_.narrow();
+  wire_.count(step_, steady_clock::now() - began_, before_, channels);
 }
 
-void Wire::count(std::string_view step, steady_clock::duration time, const TrafficCount& before) {
+void Wire::count(std::string_view step, steady_clock::duration time, const TrafficCount& before,
+                 std::size_t channels) {
   const std::lock_guard lock(traffic_mutex_);
   auto known = std::find_if(steps_.begin(), steps_.end(), [&](const auto& one) { return one.name == step; });
-  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}});
+  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}, 1});
   known->time += time;
+  known->channels = std::max(known->channels, channels);
   known->traffic.bytes_in += traffic_.bytes_in - before.bytes_in;
   known->traffic.bytes_out += traffic_.bytes_out - before.bytes_out;
   known->traffic.frames_in += traffic_.frames_in - before.frames_in;
@@ -114,18 +120,21 @@ void Wire::die(const Error& why) {
   if (dead_) return;
   dead_.emplace(Code::unreachable,
                 fmt::format("{}: the connection has ended earlier: {}", where_, why.message()));
+  outlet_.close();
   process_.stream.reset();
 }
 
 bool Wire::wait(base::Deadline deadline) {
-  const short out = out_start_ < out_.size() ? POLLOUT : 0;
-  const short in = inbox_bytes_ < kInboxRoom ? POLLIN : 0;
-  std::array<pollfd, 2> fds = {pollfd{process_.stream.get(), static_cast<short>(in | out), 0},
-                               pollfd{cancel_.descriptor(), POLLIN, 0}};
+  const short in = has_room() ? POLLIN : 0;
+  std::vector<pollfd> fds = {pollfd{process_.stream.get(), static_cast<short>(in | outlet_.wanted()), 0},
+                             pollfd{cancel_.descriptor(), POLLIN, 0}};
+  outlet_.add_wanted(fds);
   if (::poll(fds.data(), fds.size(), deadline.poll_timeout()) < 0 && errno != EINTR)
     base::throw_errno("poll");
   cancel_.check();
-  if ((fds[0].revents & POLLOUT) != 0 && !drain()) return false;
+  outlet_.heard(std::span(fds).subspan(2));
+  if (outlet_.waiting() > 0 && !drain()) return false;
+  if (outlet_.broken() != nullptr) throw_broken(*outlet_.broken());
   return (fds[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || fill();
 }
 
@@ -144,20 +153,15 @@ void Wire::pump(Enough enough) {
 }
 
 bool Wire::drain() {
-  while (out_start_ < out_.size()) {
-    const ssize_t put =
-        ::send(process_.stream.get(), out_.data() + out_start_, out_.size() - out_start_, MSG_NOSIGNAL);
-    if (put < 0 && errno == EINTR) continue;
-    // A reader that went away: what it said before that is still to be read, and says why.
-    if (put < 0) return errno == EAGAIN || fill();
-    out_start_ += static_cast<std::size_t>(put);
+  const std::uint64_t before = outlet_.sent();
+  const bool open = outlet_.drain();
+  if (const std::uint64_t put = outlet_.sent() - before; put > 0) {
     last_out_ = steady_clock::now();
     const std::lock_guard lock(traffic_mutex_);
-    traffic_.bytes_out += static_cast<std::uint64_t>(put);
+    traffic_.bytes_out += put;
   }
-  out_.clear();
-  out_start_ = 0;
-  return true;
+  // A reader that went away: what it said before that is still to be read, and says why.
+  return open || fill();
 }
 
 bool Wire::fill() {
@@ -190,7 +194,7 @@ void Wire::take_in(std::string_view bytes) {
 bool Wire::take_frames() {
   bool any = false;
   // A few packed bytes may hold very much: what there is no room for stays packed.
-  while (inbox_bytes_ < kInboxRoom) {
+  while (has_room()) {
     auto frame = reader_.next();
     if (!frame) break;
     any = true;
@@ -244,7 +248,8 @@ std::string Wire::pack(std::string frame) {
   const auto began = steady_clock::now();
   const std::chrono::duration<double> since_last = began - std::exchange(pack_began_, began);
   const double work = std::exchange(pack_time_, {}) / since_last;
-  const std::optional<int> level = level_.next({out_.size() - out_start_, work, process_.line_state()});
+  const std::optional<int> level =
+      level_.next({outlet_.waiting(), work, process_.line_state(), outlet_.channels() > 1});
   if (!level) return frame;
   std::string packed = packer_->pack(std::move(frame), *level);
   pack_time_ = steady_clock::now() - began;
@@ -254,26 +259,26 @@ std::string Wire::pack(std::string frame) {
 void Wire::send_frame(std::string frame) {
   check_open();
   if (is_asked_already(frame)) return;
-  if (out_start_ > kOutRoom) {
-    out_.erase(0, out_start_);
-    out_start_ = 0;
-  }
-  out_ += pack(std::move(frame));
+  outlet_.add(pack(std::move(frame)));
   asked_ = true;
   {
     const std::lock_guard lock(traffic_mutex_);
     ++traffic_.frames_out;
   }
   // Small frames wait for their answer's receive(), so that a pipelined row of them leaves as one.
-  if (out_.size() - out_start_ < kOutRoom / 4) return;
+  if (outlet_.waiting() < kOutRoom / 4) return;
   push_out();
-  pump([&] { return out_.size() - out_start_ < kOutRoom; });
+  pump([&] { return outlet_.waiting() < kOutRoom; });
 }
 
 void Wire::push_out() {
   guard([&] {
     if (!drain()) throw_ended();
   });
+}
+
+bool Wire::has_room() const {
+  return inbox_bytes_ < kInboxRoom;
 }
 
 bool Wire::has_frame() {
@@ -307,14 +312,14 @@ protocol::Frame Wire::receive() {
 std::optional<protocol::Frame> Wire::receive_now() {
   check_open();
   guard([&] {
-    if (!drain() || (inbox_bytes_ < kInboxRoom && !fill())) throw_ended();
+    if (!drain() || (has_room() && !fill())) throw_ended();
   });
   return take();
 }
 
 void Wire::beat_when_due() {
-  if (!pulsing_ || out_start_ < out_.size() || steady_clock::now() - last_out_ < idle_ / 4) return;
-  out_ += protocol::to_frame(protocol::Beat{});
+  if (!pulsing_ || outlet_.waiting() > 0 || steady_clock::now() - last_out_ < idle_ / 4) return;
+  outlet_.add(protocol::to_frame(protocol::Beat{}));
   last_out_ = steady_clock::now();
 }
 
@@ -324,7 +329,7 @@ void Wire::beat_if_quiet() noexcept {
   try {
     beat_when_due();
     // The end of the stream is left for the next user to find, who can wait for the reason.
-    if (drain() && inbox_bytes_ < kInboxRoom) (void)fill();
+    if (drain() && has_room()) (void)fill();
   } catch (const Error& error) {
     die(error);
   } catch (const std::exception&) {
@@ -345,13 +350,14 @@ void Wire::close() {
   try {
     const auto deadline = base::Deadline::in(1s);
     bool open = drain();
-    while (open && out_start_ < out_.size() && !deadline.passed())
+    while (open && outlet_.waiting() > 0 && !deadline.passed())
       open = wait(deadline);
     ::shutdown(process_.stream.get(), SHUT_WR);
     (void)process_.wait(base::Deadline::in(5s), cancel_);
   } catch (const std::exception&) {
     // Closing is closing.
   }
+  outlet_.close();
   process_.stream.reset();
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
 #include "core/endpoint/endpoint.h"
+#include "core/endpoint/outlet.h"
 #include "core/endpoint/pack_level.h"
 #include "core/protocol/frame_reader.h"
 #include "core/protocol/messages.h"
@@ -45,8 +47,13 @@ class Wire {
   void start_packing();
   // Starts beats and the idle deadline: after the greeting.
   void start_pulse();
+  // How another channel to the agent is opened: starts what brings it there, given the token that the agent
+  // was told (protocol::Stripe).
+  using Opener = std::function<transport::Process(const std::string& token)>;
+  void set_opener(Opener opener) { opener_ = std::move(opener); }
 
   // Held by whoever talks, and counted as a step of that name. Throws at once when the wire is dead already.
+  // With it ends what widen() began.
   class Use {
    public:
     Use(Wire& wire, std::string_view step);
@@ -67,6 +74,9 @@ class Wire {
   void send(const Message& message) {
     send_frame(protocol::to_frame(message));
   }
+  // So many bytes are going to be sent now. When they are many and the way is long, further channels are
+  // opened for them, which take part as soon as they are there; it waits for nothing.
+  void widen(std::uint64_t bytes);
   // This frame has reached the agent already, before anybody wants its answer (so many frames, or one
   // failure). The next send(), of the same frame, sends nothing; with another one that answer is dropped.
   void expect_ahead(std::string frame, std::size_t answers) { ahead_ = {std::move(frame), answers}; }
@@ -109,7 +119,10 @@ class Wire {
   void beat_if_quiet() noexcept;
 
  private:
-  void count(std::string_view step, std::chrono::steady_clock::duration time, const TrafficCount& before);
+  void count(std::string_view step, std::chrono::steady_clock::duration time, const TrafficCount& before,
+             std::size_t channels);
+  void narrow() noexcept;
+  [[noreturn]] void throw_broken(const transport::Process& channel);
   static bool ends_wire(const base::Error& error);
   // Throws when the wire is dead or closed.
   void check_open() const;
@@ -128,6 +141,7 @@ class Wire {
   void push_out();
   void take_in(std::string_view bytes);
   bool take_frames();  // false: none was whole
+  bool has_room() const;
   bool has_frame();
   std::optional<protocol::Frame> take();
   [[noreturn]] void throw_ended();
@@ -148,8 +162,8 @@ class Wire {
   protocol::FrameReader reader_;
   std::deque<protocol::Frame> inbox_;
   std::size_t inbox_bytes_ = 0;
-  std::string out_;
-  std::size_t out_start_ = 0;
+  Outlet outlet_;
+  Opener opener_;
   std::optional<protocol::Packer> packer_;
   PackLevel level_;
   std::chrono::steady_clock::time_point pack_began_;  // of the last frame

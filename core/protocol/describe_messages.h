@@ -17,6 +17,10 @@ void describe(A&, Beat&) {}
 template <class A>
 void describe(A&, Goodbye&) {}
 template <class A>
+void describe(A& a, Stripe& m) {
+  a.text(m.token, kMaxWord);
+}
+template <class A>
 void describe(A&, Done&) {}
 template <class A>
 void describe(A&, StageEnd&) {}

@@ -51,21 +51,28 @@ std::optional<Frame> FrameParser::next() {
   return frame;
 }
 
+std::string FrameParser::take_rest() {
+  std::string rest = buffer_.substr(start_);
+  buffer_.clear();
+  start_ = 0;
+  return rest;
+}
+
 bool MagicFinder::feed(std::string_view bytes) {
   if (found_) {
     rest_.append(bytes);
     return true;
   }
-  const std::size_t overlap = seen_.size() < kMagic.size() ? 0 : seen_.size() - kMagic.size();
+  const std::size_t overlap = seen_.size() < magic_.size() ? 0 : seen_.size() - magic_.size();
   seen_.append(bytes);
-  const std::size_t at = seen_.find(kMagic, overlap);
+  const std::size_t at = seen_.find(magic_, overlap);
   found_ = at != std::string::npos && at <= kMaxNoise;
   if (found_) {
-    rest_ = seen_.substr(at + kMagic.size());
+    rest_ = seen_.substr(at + magic_.size());
     seen_.resize(at);
     return true;
   }
-  if (seen_.size() > kMaxNoise + kMagic.size())
+  if (seen_.size() > kMaxNoise + magic_.size())
     throw base::Error(base::Code::agent,
                       fmt::format("the agent's greeting did not come; instead: {}", noise()));
   return false;

@@ -34,15 +34,22 @@ class FrameParser {
   std::optional<Frame> next();
   // Bytes that are fed and not yet given out.
   std::size_t buffered() const { return buffer_.size() - start_; }
+  // Those bytes, which are no frames.
+  std::string take_rest();
 
  private:
   std::string buffer_;
   std::size_t start_ = 0;
 };
 
+// What a program says on a further channel once that has become part of the connection (core/agent/join.h).
+constexpr std::string_view kJoined{"\x00\xffporter-join\r\n\x00", 16};
+
 // Finds the magic behind noise.
 class MagicFinder {
  public:
+  explicit MagicFinder(std::string_view magic = kMagic) : magic_(magic) {}
+
   // True once the magic was seen; what came behind it is in rest(). Throws Error(agent) that quotes the noise
   // when more than kMaxNoise bytes came without it.
   bool feed(std::string_view bytes);
@@ -51,6 +58,7 @@ class MagicFinder {
   std::string noise() const;
 
  private:
+  std::string_view magic_;
   std::string seen_;
   std::string rest_;
   bool found_ = false;

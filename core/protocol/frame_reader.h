@@ -15,6 +15,8 @@ class FrameReader {
   // The next whole frame that is not a packed one, or nothing yet. Holds at most one unpacked payload, so who
   // has enough for now just does not call it. Throws Error(protocol).
   std::optional<Frame> next();
+  // What was fed behind the frame that next() gave: after Stripe, which says that it is no frames.
+  std::string take_rest() { return outer_.take_rest(); }
 
  private:
   FrameParser outer_;

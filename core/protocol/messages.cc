@@ -91,6 +91,9 @@ const char* fault(const MakeFolder& m) {
 const char* fault(const MakeLink& m) {
   return absolute(m.path) ? nullptr : "a path that is not absolute";
 }
+const char* fault(const Stripe& m) {
+  return is_token(m.token) ? nullptr : "a token that is none";
+}
 const char* fault_of_size(std::uint64_t basis_size) {
   return basis_size <= (std::uint64_t{1} << 50U) ? nullptr : "a file of unbelievable size";
 }
@@ -110,6 +113,11 @@ std::string type_text(std::uint8_t type) {
 
 }  // namespace
 
+bool is_token(std::string_view text) {
+  return text.size() == 2 * Stripe::kTokenBytes &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::string_view name_of(Type type) {
   switch (type) {
 #define PORTER_NAME(name) \
@@ -118,6 +126,7 @@ std::string_view name_of(Type type) {
     PORTER_NAME(welcome)
     PORTER_NAME(beat)
     PORTER_NAME(goodbye)
+    PORTER_NAME(stripe)
     PORTER_NAME(look)
     PORTER_NAME(lock)
     PORTER_NAME(unlock)
@@ -199,6 +208,7 @@ Message decode(std::string_view payload) {
 PORTER_MESSAGE(Welcome)
 PORTER_MESSAGE(Beat)
 PORTER_MESSAGE(Goodbye)
+PORTER_MESSAGE(Stripe)
 PORTER_MESSAGE(HelloMessage)
 PORTER_MESSAGE(Failure)
 PORTER_MESSAGE(Done)

@@ -30,6 +30,7 @@ enum class Type : std::uint8_t {
   beat = 2,  // both directions
   goodbye = 3,
   // 4 is a packed frame (unpacker.h), which is no message
+  stripe = 5,
   look = 16,
   lock = 17,
   unlock = 18,
@@ -105,6 +106,16 @@ struct Beat {
 struct Goodbye {
   static constexpr Type kType = Type::goodbye;
 };
+
+// Behind it the stream is in stripes (stripes.h), up to their end: nothing but how frames travel changes.
+// Whoever shows this token to the agent brings another channel for them. Never within a packed frame.
+struct Stripe {
+  static constexpr Type kType = Type::stripe;
+  static constexpr std::size_t kTokenBytes = 16;
+  std::string token;  // of random bytes, in hexadecimal
+};
+// Whether it is spelled as a token is.
+bool is_token(std::string_view text);
 
 struct HelloMessage {
   static constexpr Type kType = Type::hello;

@@ -1,5 +1,5 @@
 // write_seeds FOLDER: first inputs for the targets whose formats nobody types (FOLDER/tree, blocks, delta,
-// event, packed, record, request, journal), made by the rooms' own writers.
+// event, packed, stripes, record, request, journal), made by the rooms' own writers.
 
 #include <fcntl.h>
 
@@ -15,6 +15,7 @@
 #include "core/event/reply.h"
 #include "core/protocol/frame.h"
 #include "core/protocol/packer.h"
+#include "core/protocol/stripes.h"
 #include "core/sync/block_table.h"
 #include "core/sync/compare.h"
 #include "core/sync/delta.h"
@@ -57,6 +58,19 @@ void write_trees(Seeds& seeds) {
 }
 
 // The first byte says what is done with the rest, and in which pieces.
+// Rounds of channel, length and bytes: three stripes out of order, and the end.
+void write_stripes(Seeds& seeds) {
+  const auto round = [](char channel, const std::string& bytes) {
+    return std::string{channel, static_cast<char>(bytes.size())} + bytes;
+  };
+  const auto stripe = [](std::uint64_t number, const std::string& bytes) {
+    return protocol::stripe_header(bytes.size(), number) + bytes;
+  };
+  seeds.add("stripes", round(1, stripe(1, "b")) + round(2, stripe(2, "c")) + round(0, stripe(0, "a")) +
+                           round(0, protocol::stripe_header(0, 3) + "rest"));
+  seeds.add("stripes", round(0, stripe(0, "cut").substr(0, 5)) + round(0, stripe(0, "cut").substr(5)));
+}
+
 void write_packed(Seeds& seeds) {
   for (const auto kind : {protocol::Packer::Stream::continued, protocol::Packer::Stream::single}) {
     protocol::Packer packer(kind);
@@ -136,6 +150,7 @@ int main(int, char** arguments) {
   write_blocks(seeds);
   write_deltas(seeds);
   write_packed(seeds);
+  write_stripes(seeds);
   write_events(seeds);
   write_journal(seeds);
   seeds.add("event", event::encode(event::Reply(event::Stop())));

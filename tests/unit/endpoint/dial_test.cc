@@ -5,8 +5,10 @@
 #include <functional>
 #include <thread>
 
+#include "core/base/digest.h"
 #include "core/endpoint/agent_script.h"
 #include "core/protocol/messages.h"
+#include "core/protocol/stripes.h"
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
@@ -298,6 +300,8 @@ TEST_CASE("an agent whose peer lets bytes trickle ends itself", "[dial]") {
 TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
   const auto local = transport::make_local_transport("laptop");
   const std::string welcome = protocol::to_frame(protocol::Welcome{});
+  const std::string striped =
+      protocol::to_frame(protocol::Stripe{base::to_hex(base::sha256("x")).substr(0, 32)});
   const std::vector<std::string> nonsense = {
       "GET / HTTP/1.1\r\n\r\n",
       std::string("\xff\xff\xff\xff\x01", 5),
@@ -305,6 +309,12 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       welcome + welcome,
       welcome + protocol::to_frame(protocol::StageEnd{}),
       welcome + protocol::encode_frame(200, ""),
+      protocol::to_frame(protocol::Stripe{std::string(32, 'a')}) + welcome,
+      welcome + protocol::to_frame(protocol::Stripe{"../../etc"}),
+      welcome + protocol::to_frame(protocol::Stripe{std::string(32, 'A')}),
+      welcome + striped + "nonsense of all kinds",
+      welcome + striped + protocol::stripe_header(1, 0) + "x" + protocol::stripe_header(1, 0),
+      welcome + striped + protocol::stripe_header(striped.size(), 0) + striped,
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),
       welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}}) +
           protocol::to_frame(protocol::Done{}),

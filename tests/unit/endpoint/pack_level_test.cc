@@ -55,6 +55,15 @@ TEST_CASE("a line that is faster than packing is worth less and less", "[pack_le
   CHECK(after(near, 40, kMuch, {1ms, kMuch}) == 7);
 }
 
+TEST_CASE("where several channels carry it, a long way alone is no reason to pack harder", "[pack_level]") {
+  PackLevel level;
+  for (int i = 0; i < 40; ++i)
+    CHECK(level.next({kMuch, 0.2, {100ms, 0}, true}) == 1);
+  for (int i = 0; i < 40; ++i)
+    (void)level.next({kMuch, 0.2, {100ms, kMuch}, true});
+  CHECK(level.next({kMuch, 0.2, {100ms, kMuch}, true}) == 7);
+}
+
 TEST_CASE("buffers that fill up, and a moment's change, decide nothing", "[pack_level]") {
   PackLevel level;
   CHECK(after(level, 100, 0, {30ms, kMuch}) == 1);

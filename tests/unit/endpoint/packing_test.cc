@@ -5,32 +5,13 @@
 
 #include "core/protocol/messages.h"
 #include "core/protocol/unpacker.h"
+#include "tests/unit/endpoint/far_transport.h"
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
 using namespace porter::tests;
 
 namespace {
-
-class LongLine : public transport::Line {
- public:
-  transport::LineState state() const override { return {std::chrono::milliseconds(100), 0}; }
-};
-
-// A local agent that seems to be far away.
-class FarTransport : public transport::Transport {
- public:
-  transport::Process start(const std::vector<std::string>& arguments) override {
-    transport::Process process = local_->start(arguments);
-    process.line = std::make_shared<LongLine>();
-    return process;
-  }
-  std::string describe() const override { return "far"; }
-  transport::TrafficCount traffic() const override { return {}; }
-
- private:
-  std::unique_ptr<transport::Transport> local_ = transport::make_local_transport("x");
-};
 
 // An agent of another make, which says what it is told to and writes down what types of frames it hears.
 class OldAgent : public transport::Transport {

@@ -96,6 +96,7 @@ inline std::vector<Sample> samples() {
       sample(Welcome{1, 0, "0.1.0", "run1", 60, {"zstd"}}),
       sample(Beat{}),
       sample(Goodbye{}),
+      sample(Stripe{"000102030405060708090a0b0c0d0eff"}),
       sample(HelloMessage{{1,
                            0,
                            {"zstd"},
