@@ -154,6 +154,11 @@ void Sites::unlock(const std::string& site) {
   sites_.erase(found);
 }
 
+void Sites::foresee_stages() const noexcept {
+  for (const auto& [path, entry] : sites_)
+    entry->site.foresee_stage();
+}
+
 OpenSite& Sites::open(const std::string& site) {
   const auto found = sites_.find(site);
   if (found == sites_.end()) throw Error(Code::refused, site + ": is not locked by this connection");

@@ -35,6 +35,8 @@ class Sites {
   // Throws Error(locked) that shows the holder.
   void lock(const protocol::LockRequest& request);
   void unlock(const std::string& site);
+  // Of all that are locked.
+  void foresee_stages() const noexcept;
   // Throws Error(refused) unless the site is locked by us.
   OpenSite& open(const std::string& site);
 

@@ -113,6 +113,7 @@ Request question(const Frame& frame, const Requests& requests, Sites& sites, con
       return requests.stream<protocol::Look>([&sites](const auto& ask, Output& output) {
         for (const protocol::SiteQuery& query : ask.sites)
           output.send(protocol::Looked{sites.look(query)});
+        sites.foresee_stages();  // after the last look before a stage, while the operator's side prepares
       });
     case Type::history:
       return requests.stream<protocol::AskHistory>([&sites](const auto& ask, Output& output) {

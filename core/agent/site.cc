@@ -202,6 +202,10 @@ void take_over(StageParts& parts, std::shared_ptr<const sync::Seal> spare) {
 
 }  // namespace
 
+void Site::foresee_stage() const noexcept {
+  if (parts_->folders && parts_->layout == Layout::releases) foresee_spare(*parts_->folders);
+}
+
 Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take take) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();

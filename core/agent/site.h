@@ -175,6 +175,8 @@ class Site {
   // shared/ yet. A path that ends in '/' is a folder, and is made.
   std::vector<std::string> prepare_shared(const std::vector<std::string>& paths);
 
+  // A stage is about to begin: what it will want to read is read while nobody waits.
+  void foresee_stage() const noexcept;
   // Room for a new release; Error(refused) when the id is taken by a sealed one. An unsealed one of the same
   // id is removed first.
   Stage begin_stage(const std::string& id, const std::string& run_id, Take take = Take::automatic);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <memory>
 
 #include "core/agent/failpoint.h"
@@ -94,6 +95,14 @@ std::shared_ptr<const sync::Seal> take_spare(const SiteFolders& site, const std:
   reach("spare: taken");
   site.root.remove_file(kSeal);
   return seal;
+}
+
+void foresee_spare(const SiteFolders& site) noexcept {
+  try {
+    site.seals->read(site.porter, "spare.seal");
+  } catch (const std::exception&) {
+    // take_spare() finds out why.
+  }
 }
 
 void drop_spare(const SiteFolders& site) {

@@ -22,6 +22,9 @@ bool make_spare(const SiteFolders& site, const std::string& id);
 // it.
 std::shared_ptr<const sync::Seal> take_spare(const SiteFolders& site, const std::string& id);
 
+// Reads what its seal says before take_spare() has to.
+void foresee_spare(const SiteFolders& site) noexcept;
+
 // Removes it, if there is one.
 void drop_spare(const SiteFolders& site);
 

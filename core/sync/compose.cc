@@ -296,6 +296,7 @@ Composed Composer::finish() {
         if (entry.kind != Kind::hard_link) entry.mtime_ns = *fixed_mtime_ns_;
     }
   }
+  if (origins_.empty() && !fixed_mtime_ns_) return composed;  // as it was walked
   composed.tree.seal_digests();
   check_canonical(composed.tree);
   return composed;

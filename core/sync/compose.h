@@ -70,10 +70,10 @@ class Composed {
 
 class Composer {
  public:
-  // `walked` is the source as read from the folder `root` (absolute). `fixed_mtime_ns`, when given, becomes
-  // the mtime of everything (the commit's time, for sources whose mtimes mean nothing). Otherwise files that
-  // have none of their own, and folders made here, get the newest mtime that `walked` holds, so that
-  // composing twice gives the same tree.
+  // `walked` is the source as read from the folder `root` (absolute), sealed. `fixed_mtime_ns`, when given,
+  // becomes the mtime of everything (the commit's time, for sources whose mtimes mean nothing). Otherwise
+  // files that have none of their own, and folders made here, get the newest mtime that `walked` holds, so
+  // that composing twice gives the same tree.
   Composer(Tree walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns);
 
   // Puts the file `source` (absolute; links are followed) at `path`, making folders on the way (0755).
