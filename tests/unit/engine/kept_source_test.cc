@@ -129,6 +129,22 @@ TEST_CASE("a file that is not what was composed is not kept") {
   CHECK_FALSE(std::filesystem::exists(at.run() / "content"));
 }
 
+TEST_CASE("what a walk has read begins the pack and is not read again, and a resume has it") {
+  const Kept at;
+  const auto spool = std::make_shared<sync::ContentSpool>(at.folder.path() / "spool");
+  spool->add(at.digest_of("page.html"), "hello\n");
+  at.write("page.html", "changed\n");
+  {
+    KeptSource kept(at.run());
+    ContentPack pack(kept, spool, {});
+    pack.expect(at.composed, {at.ref("page.html"), at.ref("sub/data.bin")});
+    CHECK(pack.read(at.composed, at.ref("page.html")) == "hello\n");
+    CHECK(pack.read(at.composed, at.ref("sub/data.bin")) == std::string(3'000'000, 'x'));
+  }
+  CHECK(at.kept_bytes("page.html") == "hello\n");
+  CHECK(at.kept_bytes("sub/data.bin") == std::string(3'000'000, 'x'));
+}
+
 TEST_CASE("whoever waits for a content hears of a full disk, and of a stop") {
   const Kept at;
   KeptSource kept(at.run());
