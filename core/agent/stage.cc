@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
+#include <span>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/held_folder.h"
 #include "core/agent/inplace.h"
 #include "core/agent/stage_parts.h"
+#include "core/base/crew.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/sync/compose.h"
@@ -42,6 +44,48 @@ void begin_anew(StageParts& parts) {
   for (sync::Folder& folder : parts.wanted.folders) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
+  }
+}
+
+constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
+
+// Without the root.
+std::vector<std::vector<std::uint32_t>> folders_by_depth(const sync::Tree& tree) {
+  std::vector<std::vector<std::uint32_t>> levels;
+  for (std::uint32_t i = 1; i < tree.folders.size(); ++i) {
+    const std::string& path = tree.folders[i].path;
+    const auto depth = static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
+    if (depth >= levels.size()) levels.resize(depth + 1);
+    levels[depth].push_back(i);
+  }
+  return levels;
+}
+
+void make_one_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
+  const std::string& path = parts.wanted.folders[index].path;
+  const Beneath* parent = held.folder(std::string(sync::parent_path(path)));
+  if (parent == nullptr) throw base::system_error(parts.tree.label(path), ENOENT);
+  // Closed until finish(): what is half built is nobody's business.
+  parent->make_folder(sync::base_name(path), 0700);
+  parts.changes.add_folder(index);
+  reach("stage: folder made");
+}
+
+// On all cores, one level after the other.
+template <class Work>
+void on_folders(const std::vector<std::vector<std::uint32_t>>& levels, const Work& work,
+                const StageParts& parts) {
+  base::Crew crew(base::Crew::usual_threads(), {});
+  for (const std::vector<std::uint32_t>& level : levels) {
+    for (std::size_t first = 0; first < level.size(); first += kFoldersAtOnce) {
+      const std::size_t count = std::min(kFoldersAtOnce, level.size() - first);
+      crew.add([&, some = std::span(level).subspan(first, count)] {
+        HeldFolder held(parts.tree);
+        for (const std::uint32_t index : some)
+          work(held, index);
+      });
+    }
+    crew.finish();
   }
 }
 
@@ -96,18 +140,19 @@ void await_stamps_of_large_files(const StageParts& parts) {
 
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
 // something was made, and else stay.
-void settle_folder(StageParts& parts, std::uint32_t index) {
+void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
   if (parts.settled[index] != 0 && !parts.changes.has_folder(index)) return;
   const sync::Folder& folder = parts.wanted.folders[index];
-  const base::UniqueFd fd(open_beneath(parts.tree.descriptor(), folder.path, O_RDONLY | O_DIRECTORY));
+  const int fd = held.descriptor(folder.path);
   struct stat info {};
-  if (!fd || ::fstat(fd.get(), &info) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
+  if (fd < 0 || ::fstat(fd, &info) != 0)
+    throw base::system_error(parts.tree.label(folder.path), fd < 0 ? ENOENT : errno);
   const bool timed = has_mtime(parts.wanted, folder.mtime_ns) &&
                      (parts.wanted.identity == sync::Identity::with_mtime || parts.changes.has_folder(index));
-  if (timed && mtime_ns(info) != folder.mtime_ns && !set_mtime(fd.get(), folder.mtime_ns))
+  if (timed && mtime_ns(info) != folder.mtime_ns && !set_mtime(fd, folder.mtime_ns))
     throw base::system_error(parts.tree.label(folder.path), errno);
   if ((info.st_mode & 07777U) == folder.mode) return;
-  if (::fchmod(fd.get(), folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
+  if (::fchmod(fd, folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
   parts.changes.add_folder(index);
 }
 
@@ -225,12 +270,9 @@ void Stage::drop_bases() {
 void Stage::make_folders() {
   if (parts_->inplace() || parts_->fitted) return;
   parts_->changes.add_folder(0);
-  for (std::uint32_t i = 1; i < parts_->wanted.folders.size(); ++i) {
-    // Closed until finish(): what is half built is nobody's business.
-    parts_->tree.make_folder(parts_->wanted.folders[i].path, 0700);
-    parts_->changes.add_folder(i);
-    reach("stage: folder made");
-  }
+  on_folders(
+      folders_by_depth(parts_->wanted),
+      [this](HeldFolder& held, std::uint32_t i) { make_one_folder(*parts_, held, i); }, *parts_);
 }
 
 void Stage::make_hard_links() {
@@ -271,9 +313,12 @@ void Stage::finish() {
   await_stamps_of_large_files(*parts_);
   parts_->finished_ns = sync::wall_clock_ns();
   if (parts_->inplace()) return;
-  // Children first: a folder that may not be entered any more is done with, and a parent's time stands.
-  for (auto i = static_cast<std::uint32_t>(parts_->wanted.folders.size()); i-- > 0;)
-    settle_folder(*parts_, i);
+  // Children first: a folder that may not be entered any more is done with.
+  std::vector<std::vector<std::uint32_t>> levels = folders_by_depth(parts_->wanted);
+  std::reverse(levels.begin(), levels.end());
+  levels.push_back({0});
+  on_folders(
+      levels, [this](HeldFolder& held, std::uint32_t i) { settle_folder(*parts_, held, i); }, *parts_);
   reach("stage: finished");
 }
 
