@@ -99,6 +99,7 @@ std::vector<Outlet::Channel*> Outlet::ready() {
     channels.push_back(&each);
   std::erase_if(channels, [this](const Channel* each) { return !has_work(*each); });
   std::vector<pollfd> list;
+  list.reserve(channels.size());
   for (const Channel* each : channels)
     list.push_back({each->fd, POLLOUT, 0});
   if (::poll(list.data(), list.size(), 0) <= 0) return {};
