@@ -27,17 +27,12 @@ bool cannot(int reason) {
 // False when `from` ends before.
 bool copy_range_by_hand(int from, off_t in, int to, off_t out, std::uint64_t size) {
   std::vector<std::byte> buffer(256 * 1024);
-  while (size > 0) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer.size()));
-    const ssize_t got = ::pread(from, buffer.data(), wanted, in);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_errno("read");
-    if (got == 0) return false;
-    write_at(to, std::span<const std::byte>(buffer).first(static_cast<std::size_t>(got)),
-             static_cast<std::uint64_t>(out));
-    in += got;
-    out += got;
-    size -= static_cast<std::uint64_t>(got);
+  for (std::uint64_t done = 0; done < size;) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size - done, buffer.size()));
+    const std::span some = std::span(buffer).first(wanted);
+    if (read_at(from, some, static_cast<std::uint64_t>(in) + done) < wanted) return false;
+    write_at(to, some, static_cast<std::uint64_t>(out) + done);
+    done += wanted;
   }
   return true;
 }

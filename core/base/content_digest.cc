@@ -1,15 +1,12 @@
 #include "core/base/content_digest.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <vector>
 
 #include "core/base/crew.h"
-#include "core/base/error.h"
+#include "core/base/fd.h"
 
 namespace porter::base {
 namespace {
@@ -36,14 +33,6 @@ Digest end_root(Sha256& root) {
   for (std::uint8_t& byte : digest)
     byte ^= kPattern;
   return digest;
-}
-
-std::size_t read_at(int fd, std::span<std::byte> into, std::uint64_t offset) {
-  for (;;) {
-    const ssize_t got = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
-    if (got >= 0) return static_cast<std::size_t>(got);
-    if (errno != EINTR) throw_errno("read");
-  }
 }
 
 // Of one stretch of a file; nothing when the file ends in it.

@@ -58,6 +58,19 @@ std::size_t read_some(int fd, std::span<std::byte> into) {
   }
 }
 
+std::size_t read_at(int fd, std::span<std::byte> into, std::uint64_t offset, std::string_view subject) {
+  std::size_t filled = 0;
+  while (filled < into.size()) {
+    const std::span<std::byte> rest = into.subspan(filled);
+    const ssize_t got = ::pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno(std::string(subject));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  return filled;
+}
+
 void write_all(int fd, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd, bytes.data(), bytes.size());

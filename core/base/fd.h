@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/base/cancel.h"
@@ -49,6 +50,10 @@ void set_nonblocking(int fd);
 
 // Reads up to `into.size()` bytes; 0 means end of file. Throws Error(io).
 std::size_t read_some(int fd, std::span<std::byte> into);
+// With pread(2), until `into` is full or the file ends: gives how many bytes that were. The position stays.
+// `subject` is what a failure names.
+std::size_t read_at(int fd, std::span<std::byte> into, std::uint64_t offset,
+                    std::string_view subject = "read");
 // Writes everything. Throws Error(io); a reader that went away is an Error too, never SIGPIPE's death (the
 // mains ignore that signal).
 void write_all(int fd, std::span<const std::byte> bytes);

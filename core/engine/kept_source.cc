@@ -24,6 +24,7 @@ using base::Error;
 
 constexpr std::size_t kBatch = 256U << 10U;
 constexpr std::size_t kIndexEntry = 48;
+constexpr std::size_t kIndexBatch = kBatch / 8;  // of what the pack has already
 
 // Behind the last whole entry: what a kill cut short would shift all that follow.
 void append_entries(const fs::path& index, const std::string& entries) {
@@ -42,7 +43,9 @@ std::string read_if_any(const fs::path& file) {
 }  // namespace
 
 KeptSource::KeptSource(const fs::path& run_folder)
-    : trees_(run_folder / "trees"), contents_(run_folder / "content") {
+    : trees_(run_folder / "trees"),
+      contents_(run_folder / "content"),
+      pack_file_((contents_ / "pack").string()) {
   const std::string index = read_if_any(contents_ / "index");
   base::ByteReader reader(index, "content/index");
   while (reader.remaining() >= kIndexEntry) {
@@ -51,7 +54,7 @@ KeptSource::KeptSource(const fs::path& run_folder)
     packed_[digest] = {offset, reader.u64()};
   }
   std::error_code none;
-  const std::uintmax_t size = fs::file_size(contents_ / "pack", none);
+  const std::uintmax_t size = fs::file_size(pack_file_, none);
   pack_size_ = none ? 0 : size;
 }
 
@@ -72,9 +75,9 @@ std::optional<sync::Content::Part> KeptSource::find(const base::Digest& digest) 
 }
 
 void KeptSource::adopt(sync::ContentSpool& spool) {
-  if (fs::exists(pack_file())) return;
+  if (fs::exists(pack_file_)) return;
   base::make_folders(contents_, 0700);
-  pack_size_ = spool.move_to(pack_file());
+  pack_size_ = spool.move_to(pack_file_);
 }
 
 sync::Content::Part KeptSource::add(const base::Digest& digest, std::string_view bytes) {
@@ -90,11 +93,11 @@ void KeptSource::note(const base::Digest& digest, const sync::Content::Part& par
 }
 
 bool KeptSource::is_full() const {
-  return waiting_.size() >= kBatch || waiting_index_.size() >= kBatch / 8;
+  return waiting_.size() >= kBatch || waiting_index_.size() >= kIndexBatch;
 }
 
 std::string KeptSource::read(const sync::Content::Part& part) const {
-  return sync::read_part(pack_.get(), part, pack_file().string());
+  return sync::read_part(pack_.get(), part, pack_file_);
 }
 
 // Never a hard link: a build may write into the source's files, and git takes a file whose link count changed
@@ -122,8 +125,8 @@ void KeptSource::flush() {
 void KeptSource::open_pack() {
   if (pack_) return;
   base::make_folders(contents_, 0700);
-  pack_.reset(::open(pack_file().c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!pack_) base::throw_errno(pack_file().string());
+  pack_.reset(::open(pack_file_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!pack_) base::throw_errno(pack_file_);
 }
 
 std::map<std::string, std::uintmax_t> KeptSource::large_files() const {
@@ -148,7 +151,7 @@ sync::Composed KeptSource::load(const std::string& tree, const std::string& sour
       const auto small = packed_.find(entry.digest);
       const auto alone = large.find(base::to_hex(entry.digest));
       if (small != packed_.end())
-        contents[path] = {pack_file().string(), nullptr, small->second};
+        contents[path] = {pack_file_, nullptr, small->second};
       else if (alone != large.end() && alone->second == entry.size)  // else it was cut short
         contents[path] = {(contents_ / alone->first).string(), nullptr};
     }

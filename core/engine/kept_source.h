@@ -50,12 +50,12 @@ class KeptSource {
   sync::Composed load(const std::string& tree, const std::string& source) const;
 
  private:
-  std::filesystem::path pack_file() const { return contents_ / "pack"; }
   void open_pack();
   std::map<std::string, std::uintmax_t> large_files() const;
 
   std::filesystem::path trees_;
   std::filesystem::path contents_;
+  std::string pack_file_;
   std::map<base::Digest, sync::Content::Part> packed_;  // by an earlier attempt
   base::UniqueFd pack_;          // since it is needed: written at its end, read anywhere
   std::uint64_t pack_size_ = 0;  // with what waits

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
 #include "core/base/crew.h"
 #include "core/base/error.h"
+#include "core/base/fd.h"
 
 namespace porter::sync {
 namespace {
@@ -92,7 +94,7 @@ class Window {
   void fill(std::uint64_t position) {
     start_ = position;
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer_.size(), size_ - position));
-    filled_ = read_at(fd_, buffer_.data(), wanted, position, "delta");
+    filled_ = base::read_at(fd_, std::as_writable_bytes(std::span(buffer_).first(wanted)), position, "delta");
     if (filled_ < wanted)
       throw Error(Code::io, fmt::format("delta: the file became shorter than its {} bytes", size_));
   }

@@ -9,6 +9,7 @@
 #include "core/base/bytes.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
+#include "core/base/fd.h"
 #include "core/sync/file_ranges.h"
 
 namespace porter::sync {
@@ -76,7 +77,8 @@ BlockTable make_block_table(int fd, std::uint64_t size, const base::CancelToken&
     thread_local std::vector<char> buffer(kStretch);
     const std::uint64_t offset = i * kStretch;
     const auto wanted = static_cast<std::size_t>(std::min(kStretch, size - offset));
-    if (read_at(fd, buffer.data(), wanted, offset, "block table") < wanted)
+    const std::span into = std::span(buffer).first(wanted);
+    if (base::read_at(fd, std::as_writable_bytes(into), offset, "block table") < wanted)
       throw Error(Code::io, fmt::format("block table: the file became shorter than its {} bytes", size));
     sum_up({buffer.data(), wanted}, table.blocks.data() + i * kBlocksAtOnce);
   });

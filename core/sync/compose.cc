@@ -98,12 +98,7 @@ Entry entry_of_file(std::string_view path, const std::string& file, const std::s
 
 std::string read_part(int fd, const Content::Part& part, const std::string& subject) {
   std::string bytes(static_cast<std::size_t>(part.size), '\0');
-  ssize_t got = 0;
-  do
-    got = ::pread(fd, bytes.data(), bytes.size(), static_cast<off_t>(part.offset));
-  while (got < 0 && errno == EINTR);
-  if (got < 0) base::throw_errno(subject);
-  bytes.resize(static_cast<std::size_t>(got));
+  bytes.resize(base::read_at(fd, std::as_writable_bytes(std::span(bytes)), part.offset, subject));
   return bytes;
 }
 

@@ -139,7 +139,8 @@ class RsyncJob {
   void refill() {
     const auto wanted =
         static_cast<std::size_t>(std::min<std::uint64_t>(input_.size(), file_.size() - position_));
-    const std::size_t got = file_.read(input_.data(), wanted, position_, subject_);
+    const std::span into = std::span(input_).first(wanted);
+    const std::size_t got = file_.read(std::as_writable_bytes(into), position_, subject_);
     if (got < wanted)
       throw Error(Code::io,
                   fmt::format("{}: the file became shorter than its {} bytes", subject_, file_.size()));
@@ -292,7 +293,7 @@ void PatchJob::State::read_basis(rs_long_t position, std::size_t length, char* i
   if (position < 0 || length == 0 || from > basis.size() || length > basis.size() - from)
     throw Error(Code::protocol, fmt::format("patch: the delta copies {} bytes at {} of a basis of {} bytes",
                                             length, position, basis.size()));
-  if (basis.read(into, length, from, "patch") < length)
+  if (basis.read(std::as_writable_bytes(std::span(into, length)), from, "patch") < length)
     throw Error(Code::io, fmt::format("patch: the basis became shorter than its {} bytes", basis.size()));
 }
 

@@ -35,28 +35,14 @@ struct stat status_of(int fd, const FileAt& file) {
   return status;
 }
 
-// The first `size` bytes, at most kReadAtOnce; what comes behind shows in the status. Fewer when the file
-// ended before. They are good until the same thread reads again.
-std::span<const std::byte> read_all(int fd, std::uint64_t size, const base::CancelToken& cancel) {
-  thread_local std::vector<std::byte> buffer(kReadAtOnce);
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(size, kReadAtOnce));
-  std::size_t filled = 0;
-  while (filled < wanted) {
-    cancel.check();
-    const std::size_t got = base::read_some(fd, std::span(buffer).first(wanted).subspan(filled));
-    if (got == 0) break;
-    filled += got;
-  }
-  return std::span(buffer).first(filled);
-}
-
 // Nothing when the file ends before.
 std::optional<base::Digest> read_digest(int fd, std::uint64_t size, const base::CancelToken& cancel,
                                         const TakeContent& take) {
   if (!take || size > kReadAtOnce) return base::content_digest(fd, size, &cancel);
-  const std::span<const std::byte> bytes = read_all(fd, size, cancel);
-  if (bytes.size() < size) return std::nullopt;
-  const std::string_view content(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  thread_local std::vector<char> buffer(kReadAtOnce);
+  const std::span bytes = std::span(buffer).first(static_cast<std::size_t>(size));
+  if (base::read_at(fd, std::as_writable_bytes(bytes), 0) < size) return std::nullopt;
+  const std::string_view content(bytes.data(), bytes.size());
   const base::Digest digest = base::content_digest(content);
   take(digest, content);
   return digest;

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 namespace porter::sync {
@@ -24,9 +26,9 @@ class FileRanges {
   FileRanges(int fd, std::vector<Range> ranges);
 
   std::uint64_t size() const { return size_; }
-  // As many bytes as there are from `position` on, up to `length`; fewer also when the file became shorter.
-  // Throws Error(io).
-  std::size_t read(char* into, std::size_t length, std::uint64_t position, const char* subject) const;
+  // As many bytes as there are from `position` on; fewer than asked for also when the file became shorter.
+  // Throws Error(io) that names the subject.
+  std::size_t read(std::span<std::byte> into, std::uint64_t position, std::string_view subject) const;
 
  private:
   struct Piece {
@@ -37,8 +39,5 @@ class FileRanges {
   std::uint64_t size_ = 0;
   std::vector<Piece> pieces_;  // none is empty
 };
-
-// As many bytes as there are, up to `length`. Throws Error(io).
-std::size_t read_at(int fd, char* into, std::size_t length, std::uint64_t offset, const char* subject);
 
 }  // namespace porter::sync

@@ -15,4 +15,9 @@ base::Error error_of(Work&& work) {
   return {base::Code::internal, "nothing was thrown"};
 }
 
+template <class Work>
+base::Code code_of(Work&& work) {
+  return error_of(work).code();
+}
+
 }  // namespace porter::tests
