@@ -138,16 +138,12 @@ void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sy
                          const std::function<void(protocol::Difference)>& give) {
   const std::size_t pieces = (sealed.folders.size() + kFoldersAtOnce - 1) / kFoldersAtOnce;
   std::vector<std::vector<protocol::Difference>> found(pieces);
-  base::Crew crew(base::Crew::usual_threads(), {});
-  for (std::size_t piece = 0; piece < pieces; ++piece) {
-    crew.add([&, piece] {
-      DifferenceFinder finder(tree, sealed, generated, hash, unlisted, found[piece]);
-      const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
-      for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
-        finder.check(sealed.folders[i]);
-    });
-  }
-  crew.finish();
+  base::on_all_cores(pieces, {}, [&](std::size_t piece) {
+    DifferenceFinder finder(tree, sealed, generated, hash, unlisted, found[piece]);
+    const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
+    for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
+      finder.check(sealed.folders[i]);
+  });
   for (std::vector<protocol::Difference>& some : found) {
     for (protocol::Difference& difference : some)
       give(std::move(difference));

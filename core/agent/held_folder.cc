@@ -1,15 +1,18 @@
 #include "core/agent/held_folder.h"
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "core/base/crew.h"
 #include "core/sync/tree.h"
 
 namespace porter::agent {
 namespace {
 
 constexpr std::size_t kMostHeld = 16;
+constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 }  // namespace
 
@@ -30,6 +33,18 @@ const Beneath* HeldFolder::folder(const std::string& path) {
 int HeldFolder::descriptor(const std::string& path) {
   const Beneath* found = folder(path);
   return found == nullptr ? -1 : found->descriptor();
+}
+
+void on_folders(const Beneath& tree, std::span<const std::uint32_t> folders,
+                const std::function<void(HeldFolder& held, std::uint32_t folder)>& work) {
+  const std::size_t pieces = (folders.size() + kFoldersAtOnce - 1) / kFoldersAtOnce;
+  base::on_all_cores(pieces, {}, [&](std::size_t piece) {
+    HeldFolder held(tree);
+    const std::size_t first = piece * kFoldersAtOnce;
+    for (const std::uint32_t folder :
+         folders.subspan(first, std::min(kFoldersAtOnce, folders.size() - first)))
+      work(held, folder);
+  });
 }
 
 }  // namespace porter::agent

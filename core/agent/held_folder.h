@@ -3,6 +3,9 @@
 // for last is held open, and so are those above it, from which the next one is mostly a step away. One thread
 // each.
 
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,5 +33,10 @@ class HeldFolder {
   const Beneath& tree_;
   std::vector<Held> held_;  // each below the one before
 };
+
+// Does work() for each of these folders on all cores; everybody who works holds folders of their own. Throws
+// the first exception of any; what is not begun is dropped then.
+void on_folders(const Beneath& tree, std::span<const std::uint32_t> folders,
+                const std::function<void(HeldFolder& held, std::uint32_t folder)>& work);
 
 }  // namespace porter::agent

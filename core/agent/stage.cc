@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <span>
 
 #include "core/agent/failpoint.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/inplace.h"
 #include "core/agent/stage_parts.h"
-#include "core/base/crew.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/sync/compose.h"
@@ -35,7 +33,7 @@ void move_entry(const Beneath& root, const std::string& from, const std::string&
 
 // An empty folder in the place of a spare that was of no use.
 void begin_anew(StageParts& parts) {
-  const std::string place = "releases/" + parts.id;
+  const std::string place = parts.place();
   parts.site->remove_tree(place);
   parts.site->root.make_folder(place, 0700);
   parts.tree = parts.site->root.folder(place);
@@ -46,8 +44,6 @@ void begin_anew(StageParts& parts) {
       entry.stamp = {};
   }
 }
-
-constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 // Without the root.
 std::vector<std::vector<std::uint32_t>> folders_by_depth(const sync::Tree& tree) {
@@ -71,34 +67,11 @@ void make_one_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
   reach("stage: folder made");
 }
 
-// On all cores, one level after the other.
-template <class Work>
-void on_folders(const std::vector<std::vector<std::uint32_t>>& levels, const Work& work,
-                const StageParts& parts) {
-  base::Crew crew(base::Crew::usual_threads(), {});
-  for (const std::vector<std::uint32_t>& level : levels) {
-    for (std::size_t first = 0; first < level.size(); first += kFoldersAtOnce) {
-      const std::size_t count = std::min(kFoldersAtOnce, level.size() - first);
-      crew.add([&, some = std::span(level).subspan(first, count)] {
-        HeldFolder held(parts.tree);
-        for (const std::uint32_t index : some)
-          work(held, index);
-      });
-    }
-    crew.finish();
-  }
-}
-
-// Where the file itself is: in the stage, or, in place, live when it stays.
-struct FirstName {
-  const Beneath& root;
-  std::string path;
-};
-
-FirstName first_name_of(const StageParts& parts, sync::EntryRef first) {
-  const std::string path = parts.slot(parts.wanted.path_of(first));
-  if (parts.inplace() && !parts.tree.exists(path)) return {parts.site->root, parts.wanted.path_of(first)};
-  return {parts.tree, path};
+// Where the file itself is, from the site's root: in the stage, or, in place, live when it stays.
+std::string first_name_of(const StageParts& parts, sync::EntryRef first) {
+  const std::string path = parts.wanted.path_of(first);
+  const std::string slot = parts.slot(path);
+  return parts.inplace() && !parts.tree.exists(slot) ? path : parts.place(slot);
 }
 
 // Whether it is there already: by a spare, or live.
@@ -112,15 +85,13 @@ void make_further_name(StageParts& parts, sync::EntryRef name) {
   const std::string path = parts.wanted.path_of(name);
   const sync::EntryRef file = parts.wanted.find_ref(parts.wanted.at(name).target).value();
   if (has_further_name(parts, path, parts.wanted.at(file).stamp.inode)) return;
-  const FirstName first = first_name_of(parts, file);
-  const std::string slot = parts.slot(path);
-  parts.tree.remove_file(slot);
-  if (&first.root == &parts.tree)
-    parts.tree.keep_copy(first.path, slot);
-  else
-    parts.site->root.keep_copy(first.path, ".porter/staging/" + parts.id + "/" + slot);
+  const Beneath& root = parts.site->root;
+  const std::string first = first_name_of(parts, file);
+  const std::string further = parts.place(parts.slot(path));
+  root.remove_file(further);
+  root.keep_copy(first, further);
   // To get a name changes the file's ctime.
-  parts.wanted.at(file).stamp = stamp_of(*first.root.look(first.path));
+  parts.wanted.at(file).stamp = stamp_of(*root.look(first));
   parts.changes.add_folder(name.folder);
   reach("stage: further name made");
 }
@@ -270,9 +241,9 @@ void Stage::drop_bases() {
 void Stage::make_folders() {
   if (parts_->inplace() || parts_->fitted) return;
   parts_->changes.add_folder(0);
-  on_folders(
-      folders_by_depth(parts_->wanted),
-      [this](HeldFolder& held, std::uint32_t i) { make_one_folder(*parts_, held, i); }, *parts_);
+  for (const std::vector<std::uint32_t>& level : folders_by_depth(parts_->wanted))
+    on_folders(parts_->tree, level,
+               [this](HeldFolder& held, std::uint32_t i) { make_one_folder(*parts_, held, i); });
 }
 
 void Stage::make_hard_links() {
@@ -317,8 +288,9 @@ void Stage::finish() {
   std::vector<std::vector<std::uint32_t>> levels = folders_by_depth(parts_->wanted);
   std::reverse(levels.begin(), levels.end());
   levels.push_back({0});
-  on_folders(
-      levels, [this](HeldFolder& held, std::uint32_t i) { settle_folder(*parts_, held, i); }, *parts_);
+  for (const std::vector<std::uint32_t>& level : levels)
+    on_folders(parts_->tree, level,
+               [this](HeldFolder& held, std::uint32_t i) { settle_folder(*parts_, held, i); });
   reach("stage: finished");
 }
 
@@ -326,7 +298,7 @@ void Stage::seed_shared(const std::string& path) {
   check_relative(path);
   if (parts_->inplace()) throw Error(Code::internal, "an inplace site has no shared folder");
   const SiteFolders& site = *parts_->site;
-  const std::string staged = "releases/" + parts_->id + "/" + path;
+  const std::string staged = parts_->place(path);
   const std::string shared = "shared/" + path;
   const std::optional<struct stat> info = parts_->tree.look(path);
   if (info && !S_ISLNK(info->st_mode)) {

@@ -42,6 +42,12 @@ void fill_file(const Slot& slot, int fd, std::string_view bytes) {
   }
 }
 
+template <class Wanted>
+bool has_mode_and_time(const sync::Tree& tree, const Wanted& wanted, const struct stat& info) {
+  const bool timed = tree.identity == sync::Identity::with_mtime;
+  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns);
+}
+
 // Finds wanted content in the live release and takes it over. One a thread; what all share is the index.
 class Cloner {
  public:
@@ -170,16 +176,6 @@ UniqueFd make_large_file(const Slot& slot) {
   return fd;
 }
 
-namespace {
-
-template <class Wanted>
-bool has_mode_and_time(const sync::Tree& tree, const Wanted& wanted, const struct stat& info) {
-  const bool timed = tree.identity == sync::Identity::with_mtime;
-  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns);
-}
-
-}  // namespace
-
 bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info) {
   return has_mode_and_time(wanted, entry, info);
 }
@@ -263,30 +259,34 @@ std::vector<sync::EntryRef> Stage::put_files(const std::vector<Whole>& files) {
   return wrong;
 }
 
-struct FileWriter::State {
-  StageParts* parts = nullptr;
-  sync::EntryRef ref;
-  UniqueFd folder;
-  std::string name;
-  UniqueFd fd;
-  std::optional<base::ContentHash> hash;
-  std::uint64_t written = 0;
+Unfinished::Unfinished(StageParts& parts, const Slot& slot)
+    : parts_(parts), ref_(slot.ref), folder_(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0)), name_(slot.name) {
+  entry().stamp = {};
+}
 
-  sync::Entry& entry() const { return parts->wanted.at(ref); }
-  std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
+Unfinished::~Unfinished() {
+  if (folder_) ::unlinkat(folder_.get(), name_.c_str(), 0);
+}
+
+void Unfinished::complete() {
+  folder_.reset();
+  parts_.made({ref_});
+  reach("stage: file finished");
+}
+
+struct FileWriter::State {
+  State(StageParts& parts, const Slot& slot)
+      : file(parts, slot), fd(make_large_file(slot)), hash(file.entry().size) {}
+
+  Unfinished file;
+  UniqueFd fd;
+  base::ContentHash hash;
+  std::uint64_t written = 0;
 };
 
 FileWriter Stage::begin_file(sync::EntryRef file) {
-  auto state = std::make_unique<FileWriter::State>();
   HeldFolder held(parts_->tree);
-  const Slot slot = slot_of(*parts_, held, file);
-  state->parts = parts_.get();
-  state->ref = file;
-  state->folder.reset(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0));
-  state->name = slot.name;
-  state->entry().stamp = {};
-  state->hash.emplace(state->entry().size);
-  state->fd = make_large_file(slot);
+  auto state = std::make_unique<FileWriter::State>(*parts_, slot_of(*parts_, held, file));
   reach("stage: file begun");
   return FileWriter(std::move(state));
 }
@@ -294,21 +294,18 @@ FileWriter Stage::begin_file(sync::EntryRef file) {
 FileWriter::FileWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FileWriter::FileWriter(FileWriter&&) noexcept = default;
 FileWriter& FileWriter::operator=(FileWriter&&) noexcept = default;
-
-FileWriter::~FileWriter() {
-  // A failure leaves it to whoever cleans the unsealed stage up.
-  if (state_ && state_->fd) ::unlinkat(state_->folder.get(), state_->name.c_str(), 0);
-}
+FileWriter::~FileWriter() = default;
 
 void FileWriter::write(std::span<const std::byte> bytes) {
-  const std::uint64_t offset = state_->written;
-  state_->written += bytes.size();
-  if (state_->written > state_->entry().size)
-    throw Error(Code::protocol, fmt::format("{}: more than the announced {} bytes came", state_->subject(),
-                                            state_->entry().size));
-  state_->hash->update(bytes);
-  base::while_doing("writing " + state_->subject(),
-                    [&] { base::write_with_holes(state_->fd.get(), bytes, offset); });
+  State& state = *state_;
+  const std::uint64_t offset = state.written;
+  state.written += bytes.size();
+  if (state.written > state.file.entry().size)
+    throw Error(Code::protocol, fmt::format("{}: more than the announced {} bytes came", state.file.subject(),
+                                            state.file.entry().size));
+  state.hash.update(bytes);
+  base::while_doing("writing " + state.file.subject(),
+                    [&] { base::write_with_holes(state.fd.get(), bytes, offset); });
 }
 
 void FileWriter::write(std::string_view bytes) {
@@ -320,18 +317,17 @@ std::uint64_t FileWriter::written() const {
 }
 
 void FileWriter::finish() {
-  sync::Entry& entry = state_->entry();
-  if (state_->written != entry.size)
-    throw Error(Code::protocol, fmt::format("{}: {} bytes came, {} were announced", state_->subject(),
-                                            state_->written, entry.size));
-  const base::Digest digest = state_->hash->finish();
+  State& state = *state_;
+  const sync::Entry& entry = state.file.entry();
+  if (state.written != entry.size)
+    throw Error(Code::protocol, fmt::format("{}: {} bytes came, {} were announced", state.file.subject(),
+                                            state.written, entry.size));
+  const base::Digest digest = state.hash.finish();
   if (digest != entry.digest)
-    throw Error(Code::protocol, fmt::format("{}: the content is {}, wanted is {}", state_->subject(),
+    throw Error(Code::protocol, fmt::format("{}: the content is {}, wanted is {}", state.file.subject(),
                                             base::to_hex(digest), base::to_hex(entry.digest)));
-  settle_file(*state_->parts, state_->fd.get(), state_->ref);
-  state_->fd.reset();
-  state_->parts->made({state_->ref});
-  reach("stage: file finished");
+  settle_file(state.file.parts(), state.fd.get(), state.file.ref());
+  state.file.complete();
 }
 
 }  // namespace porter::agent

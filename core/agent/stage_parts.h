@@ -108,6 +108,9 @@ struct StageParts {
     return sync::HardLinks::same_names(base_names, wanted_names, file);
   }
   bool inplace() const { return site->layout == Layout::inplace; }
+  // The stage, or what is in it, from the site's root.
+  std::string place() const { return (inplace() ? ".porter/staging/" : "releases/") + id; }
+  std::string place(const std::string& inside) const { return place() + "/" + inside; }
   // Where the stage keeps the entry while it builds: its path, or a flat name for inplace.
   std::string slot(std::string_view path_in_tree) const;
 };
@@ -149,6 +152,29 @@ Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref);
 base::UniqueFd make_file(const Slot& slot, mode_t mode);
 // The same for one that is written piece by piece: of its full size, and zeros all over.
 base::UniqueFd make_large_file(const Slot& slot);
+
+// A file of the stage that is not complete yet: what there is of it goes with this.
+class Unfinished {
+ public:
+  explicit Unfinished(StageParts& parts, const Slot& slot);
+  // A failure leaves it to whoever cleans the unsealed stage up.
+  ~Unfinished();
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+
+  StageParts& parts() const { return parts_; }
+  sync::EntryRef ref() const { return ref_; }
+  sync::Entry& entry() const { return parts_.wanted.at(ref_); }
+  std::string subject() const { return parts_.tree.label(parts_.wanted.path_of(ref_)); }
+  // Its content is the wanted one: it stays.
+  void complete();
+
+ private:
+  StageParts& parts_;
+  sync::EntryRef ref_;
+  base::UniqueFd folder_;
+  std::string name_;
+};
 
 // The name of a seal's note that says that the release was made with Durability::none.
 inline constexpr std::string_view kNotSynced = "not_synced";

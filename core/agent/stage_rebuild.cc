@@ -55,10 +55,9 @@ std::optional<Basis> Stage::open_basis(sync::EntryRef file) const {
 }
 
 struct FileRebuild::State {
-  StageParts* parts = nullptr;
-  sync::EntryRef ref;
-  UniqueFd folder;
-  std::string name;
+  State(StageParts& parts, const Slot& slot, Basis old, std::vector<sync::Copy> told);
+
+  Unfinished unfinished;
   Basis basis;
   std::vector<sync::Copy> copies;
   sync::Rest rest;
@@ -66,12 +65,11 @@ struct FileRebuild::State {
   UniqueFd made;          // a new file; in place the basis itself is written to
   std::string held_back;  // in place
   std::once_flag copied;
-  base::LeafDigests leaves{0};
+  base::LeafDigests leaves;
   std::size_t gap = 0;         // of rest.of_new, that is written to next
   std::uint64_t into_gap = 0;  // bytes of it that are there
 
-  sync::Entry& entry() const { return parts->wanted.at(ref); }
-  std::string subject() const { return parts->tree.label(parts->wanted.path_of(ref)); }
+  std::string subject() const { return unfinished.subject(); }
   int file() const { return in_place ? basis.fd.get() : made.get(); }
   void copy_all(const base::CancelToken& stop);
   std::uint64_t copy_to(const sync::Range& range) const;
@@ -79,24 +77,22 @@ struct FileRebuild::State {
   void put(std::string_view bytes);
 };
 
+FileRebuild::State::State(StageParts& parts, const Slot& slot, Basis old, std::vector<sync::Copy> told)
+    : unfinished(parts, slot),
+      basis(std::move(old)),
+      copies(std::move(told)),
+      rest(sync::what_is_left(copies, basis.size, unfinished.entry().size)),
+      leaves(unfinished.entry().size) {
+  in_place = basis.own && basis.size == unfinished.entry().size && all_in_place(copies) &&
+             sync::total_size(rest.of_new) <= kMostHeldBack;
+  if (!in_place) made = make_large_file(slot);
+}
+
 FileRebuild Stage::rebuild(sync::EntryRef file, Basis basis, std::vector<sync::Copy> copies) {
-  const std::uint64_t size = parts_->wanted.at(file).size;
-  sync::check_copies(copies, basis.size, size);
-  auto state = std::make_unique<FileRebuild::State>();
+  sync::check_copies(copies, basis.size, parts_->wanted.at(file).size);
   HeldFolder held(parts_->tree);
-  const Slot slot = slot_of(*parts_, held, file);
-  state->parts = parts_.get();
-  state->ref = file;
-  state->folder.reset(::fcntl(slot.folder, F_DUPFD_CLOEXEC, 0));
-  state->name = slot.name;
-  state->rest = sync::what_is_left(copies, basis.size, size);
-  state->in_place = basis.own && basis.size == size && all_in_place(copies) &&
-                    sync::total_size(state->rest.of_new) <= kMostHeldBack;
-  state->basis = std::move(basis);
-  state->copies = std::move(copies);
-  state->entry().stamp = {};
-  state->leaves = base::LeafDigests(size);
-  if (!state->in_place) state->made = make_large_file(slot);
+  auto state = std::make_unique<FileRebuild::State>(*parts_, slot_of(*parts_, held, file), std::move(basis),
+                                                    std::move(copies));
   reach("stage: file begun");
   return FileRebuild(std::move(state));
 }
@@ -104,11 +100,7 @@ FileRebuild Stage::rebuild(sync::EntryRef file, Basis basis, std::vector<sync::C
 FileRebuild::FileRebuild(std::unique_ptr<State> state) : state_(std::move(state)) {}
 FileRebuild::FileRebuild(FileRebuild&&) noexcept = default;
 FileRebuild& FileRebuild::operator=(FileRebuild&&) noexcept = default;
-
-FileRebuild::~FileRebuild() {
-  // A failure leaves it to whoever cleans the unsealed stage up.
-  if (state_ && state_->folder) ::unlinkat(state_->folder.get(), state_->name.c_str(), 0);
-}
+FileRebuild::~FileRebuild() = default;
 
 const sync::Rest& FileRebuild::rest() const {
   return state_->rest;
@@ -128,7 +120,7 @@ void FileRebuild::copy(const base::CancelToken& stop) {
 // Leaf by leaf of the digest: while one core copies, another one reads what is complete, as long as it is at
 // hand.
 void FileRebuild::State::copy_all(const base::CancelToken& stop) {
-  const std::uint64_t size = entry().size;
+  const std::uint64_t size = unfinished.entry().size;
   if (leaves.count() == 0) {
     copy_to({0, size});
     return;
@@ -137,7 +129,7 @@ void FileRebuild::State::copy_all(const base::CancelToken& stop) {
     const std::uint64_t offset = leaf * base::kLeafBytes;
     const sync::Range range{offset, std::min(base::kLeafBytes, size - offset)};
     if (copy_to(range) == range.size) leaves.read(made.get(), leaf);
-    if (parts->site->durable()) start_to_disk(leaf);
+    if (unfinished.parts().site->durable()) start_to_disk(leaf);
   });
 }
 
@@ -197,15 +189,13 @@ void FileRebuild::finish(const base::CancelToken& stop) {
   base::while_doing("writing " + state.subject(), [&] { state.put(std::exchange(state.held_back, {})); });
   if (state.gap < state.rest.of_new.size())
     throw Error(Code::protocol, fmt::format("{}: less came than was left to send", state.subject()));
-  sync::Entry& entry = state.entry();
-  settle_file(*state.parts, state.file(), state.ref);
+  sync::Entry& entry = state.unfinished.entry();
+  settle_file(state.unfinished.parts(), state.file(), state.unfinished.ref());
   if (state.leaves.finish(state.file(), &stop) != entry.digest) {
     entry.stamp = {};
     throw Error(Code::protocol, fmt::format("{}: the content is not the wanted one", state.subject()));
   }
-  state.parts->changes.add({state.ref});
-  state.folder.reset();  // it stays
-  reach("stage: file finished");
+  state.unfinished.complete();
 }
 
 }  // namespace porter::agent

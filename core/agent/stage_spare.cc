@@ -13,15 +13,12 @@
 #include "core/agent/held_folder.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/content_digest.h"
-#include "core/base/crew.h"
 #include "core/base/error.h"
 
 namespace porter::agent {
 namespace {
 
 using base::Error;
-
-constexpr std::size_t kFoldersAtOnce = 32;  // in one piece of work
 
 class Fitter {
  public:
@@ -34,15 +31,7 @@ class Fitter {
       if (prepare_folder(i)) old.push_back(i);
     }
     reach("spare: folders made");
-    base::Crew crew(base::Crew::usual_threads(), {});
-    for (std::size_t first = 0; first < old.size(); first += kFoldersAtOnce) {
-      crew.add([this, &old, first] {
-        HeldFolder held(parts_.tree);
-        for (std::size_t i = first; i < std::min(old.size(), first + kFoldersAtOnce); ++i)
-          fit(held, old[i]);
-      });
-    }
-    crew.finish();
+    on_folders(parts_.tree, old, [this](HeldFolder& held, std::uint32_t index) { fit(held, index); });
     reach("spare: fitted");
     return sound_;
   }
