@@ -32,13 +32,6 @@ void note_composed(protocol::SealHeader& header, const base::Digest& digest) {
   std::sort(header.notes.begin(), header.notes.end());
 }
 
-std::uint64_t size_of(const sync::Tree& tree) {
-  std::uint64_t bytes = 0;
-  for (const sync::EntryRef file : tree.files())
-    bytes += tree.at(file).size;
-  return bytes;
-}
-
 struct UploadItem {
   std::filesystem::path local;
   std::string path;
@@ -135,7 +128,7 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
     const Wire::Use use(*wire_, "stage");
     const TrafficCount before = traffic();
     // Where there is nothing yet all of it is going to travel: known a round trip before the sender knows.
-    if (bare_.contains(request.site)) wire_->widen(size_of(composed.tree));
+    if (bare_.contains(request.site)) wire_->widen(composed.tree.byte_count());
     protocol::StageReport report = StageSender(*wire_, request, composed, progress, store).send();
     const TrafficCount after = traffic();
     report.wire_in = after.bytes_in - before.bytes_in;

@@ -8,25 +8,12 @@
 namespace porter::sync {
 namespace {
 
-bool comes_before(EntryRef a, EntryRef b) {
-  return a.folder != b.folder ? a.folder < b.folder : a.entry < b.entry;
-}
-
 bool says_the_same(const Entry& a, const Entry& b) {
   return a.mode == b.mode && a.mtime_ns == b.mtime_ns && a.size == b.size && a.digest == b.digest;
 }
 
-Entry further_name(std::string name, std::string first) {
-  Entry entry;
-  entry.name = std::move(name);
-  entry.kind = Kind::hard_link;
-  entry.mode = 0;
-  entry.target = std::move(first);
-  return entry;
-}
-
 void link_all(Tree& tree, std::vector<EntryRef> names) {
-  std::sort(names.begin(), names.end(), comes_before);
+  std::sort(names.begin(), names.end());
   const EntryRef first = names.front();
   for (const EntryRef name : names) {
     Entry& entry = tree.at(name);
@@ -36,6 +23,15 @@ void link_all(Tree& tree, std::vector<EntryRef> names) {
 }
 
 }  // namespace
+
+Entry further_name(std::string name, std::string first) {
+  Entry entry;
+  entry.name = std::move(name);
+  entry.kind = Kind::hard_link;
+  entry.mode = 0;
+  entry.target = std::move(first);
+  return entry;
+}
 
 void find_hard_links(Tree& tree, const std::vector<NamedFile>& files) {
   std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<EntryRef>> names;

@@ -13,6 +13,9 @@
 
 namespace porter::sync {
 
+// The entry for a further name of the file whose first path this is.
+Entry further_name(std::string name, std::string first);
+
 // Which file a path was when it was looked at. Several paths with the same number on the same device are one.
 struct NamedFile {
   std::string path;
@@ -25,7 +28,7 @@ struct NamedFile {
 void find_hard_links(Tree& tree, const std::vector<NamedFile>& files);
 
 // The file at `path` is about to be taken away or replaced: the first of its further names, if there is one,
-// becomes the file, and the others lead there. Gives whether there was one.
+// becomes the file, and the others lead there.
 void give_up_first_name(Tree& tree, std::string_view path);
 
 // The groups of names of a tree.

@@ -80,6 +80,23 @@ void check_entries(const Folder& folder) {
   }
 }
 
+// Each leads to a file that comes before it; one that a part does not show may be any.
+void check_hard_links(const Tree& tree, Completeness completeness) {
+  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
+    for (std::uint32_t i = 0; i < tree.folders[folder].entries.size(); ++i) {
+      const Entry& entry = tree.folders[folder].entries[i];
+      if (entry.kind != Kind::hard_link) continue;
+      const std::optional<EntryRef> first = tree.find_ref(entry.target);
+      const bool hidden =
+          completeness == Completeness::part && tree.find_folder(parent_path(entry.target)) == nullptr;
+      if (!first && hidden) continue;
+      if (!first || !(*first < EntryRef{folder, i}) || tree.at(*first).kind != Kind::file)
+        throw not_canonical(join_path(tree.folders[folder].path, entry.name),
+                            "a hard link that leads to no earlier file");
+    }
+  }
+}
+
 // Walks the folder entries in the order in which their Folders must come, and ticks these off.
 class OrderCheck {
  public:
@@ -127,28 +144,6 @@ class OrderCheck {
   Completeness completeness_;
   std::vector<Frame> stack_;
 };
-
-}  // namespace
-
-namespace {
-
-// Each leads to a file that comes before it; one that a part does not show may be any.
-void check_hard_links(const Tree& tree, Completeness completeness) {
-  for (std::uint32_t folder = 0; folder < tree.folders.size(); ++folder) {
-    for (std::uint32_t i = 0; i < tree.folders[folder].entries.size(); ++i) {
-      const Entry& entry = tree.folders[folder].entries[i];
-      if (entry.kind != Kind::hard_link) continue;
-      const std::optional<EntryRef> first = tree.find_ref(entry.target);
-      if (!first && completeness == Completeness::part &&
-          tree.find_folder(parent_path(entry.target)) == nullptr)
-        continue;
-      const bool before = first && (first->folder < folder || (first->folder == folder && first->entry < i));
-      if (!before || tree.at(*first).kind != Kind::file)
-        throw not_canonical(join_path(tree.folders[folder].path, entry.name),
-                            "a hard link that leads to no earlier file");
-    }
-  }
-}
 
 }  // namespace
 

@@ -18,20 +18,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Entry hard_link(std::string name, std::string first) {
-  Entry entry;
-  entry.name = std::move(name);
-  entry.kind = Kind::hard_link;
-  entry.mode = 0;
-  entry.target = std::move(first);
-  return entry;
-}
-
 // a/f has the further names a/g and b/f.
 Tree three_names() {
   Tree tree = tree_of({{"a/f", "1"}, {"b/e", "2"}});
-  tree.folders[1].entries.push_back(hard_link("g", "a/f"));
-  tree.folders[2].entries.push_back(hard_link("f", "a/f"));
+  tree.folders[1].entries.push_back(further_name("g", "a/f"));
+  tree.folders[2].entries.push_back(further_name("f", "a/f"));
   tree.seal_digests();
   return tree;
 }
