@@ -72,21 +72,31 @@ base::UniqueFd knock(const std::string& token, int in) {
   return {};
 }
 
-bool hand_over(int to, int descriptor) {
-  char here = kHere;
-  iovec bytes{&here, 1};
+// A message of one byte with room for one descriptor. Points into itself.
+struct Envelope {
+  explicit Envelope(char first) : byte(first) {
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = room.data();
+    message.msg_controllen = CMSG_LEN(sizeof(int));  // a second one, which would stay open, has no room
+  }
+  Envelope(const Envelope&) = delete;
+  Envelope& operator=(const Envelope&) = delete;
+
+  char byte;
+  iovec bytes{&byte, 1};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
   msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
+};
+
+bool hand_over(int to, int descriptor) {
+  Envelope envelope(kHere);
+  cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  return ::sendmsg(to, &message, MSG_NOSIGNAL) == 1;
+  return ::sendmsg(to, &envelope.message, MSG_NOSIGNAL) == 1;
 }
 
 // Nothing at the end of the stream.
@@ -111,23 +121,16 @@ base::UniqueFd JoinDoor::let_in() const {
 }
 
 std::optional<base::UniqueFd> take_descriptor(int visitor) {
-  char here = 0;
-  iovec bytes{&here, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = CMSG_LEN(sizeof(int));  // no room for a second one, which would stay open
-  if (::recvmsg(visitor, &message, MSG_CMSG_CLOEXEC) != 1) return std::nullopt;
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  Envelope envelope(0);
+  if (::recvmsg(visitor, &envelope.message, MSG_CMSG_CLOEXEC) != 1) return std::nullopt;
+  const cmsghdr* header = CMSG_FIRSTHDR(&envelope.message);
   if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
       header->cmsg_len != CMSG_LEN(sizeof(int)))
     return std::nullopt;
   int descriptor = -1;
   std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
   base::UniqueFd handed(descriptor);
-  if (here != kHere) return std::nullopt;
+  if (envelope.byte != kHere) return std::nullopt;
   return handed;
 }
 
