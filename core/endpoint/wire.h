@@ -74,6 +74,8 @@ class Wire {
   void send(const Message& message) {
     send_frame(protocol::to_frame(message));
   }
+  // What ends all waiting here, for work on the way.
+  const base::CancelToken& cancel() const { return cancel_; }
   // So many bytes are going to be sent now. When they are many and the way is long, further channels are
   // opened for them, which take part as soon as they are there; it waits for nothing.
   void widen(std::uint64_t bytes);
