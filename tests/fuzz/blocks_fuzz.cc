@@ -1,23 +1,17 @@
 // Block tables and copies as a hostile peer sends them, and honest ones there and back. The first byte says
 // which; the next two are a size, or how far contents move.
 
-#include <sys/mman.h>
-
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
 #include "core/sync/block_match.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/memory_file.h"
 
 using namespace porter;
 using fuzz::require;
+using tests::file_of;
 
 namespace {
-
-base::UniqueFd file_of(std::string_view bytes) {
-  base::UniqueFd file(::memfd_create("fuzz", MFD_CLOEXEC));
-  base::write_all(file.get(), bytes);
-  return file;
-}
 
 // Some blocks of content from a few bytes.
 std::string blow_up(std::string_view bytes, std::size_t size) {

@@ -1,23 +1,17 @@
 // Signatures and deltas as a hostile peer sends them, and honest ones there and back. The first byte says
 // which; the next is the size of the pieces.
 
-#include <sys/mman.h>
-
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
 #include "core/sync/delta.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/memory_file.h"
 
 using namespace porter;
 using fuzz::require;
+using tests::file_of;
 
 namespace {
-
-base::UniqueFd file_of(std::string_view bytes) {
-  base::UniqueFd file(::memfd_create("fuzz", MFD_CLOEXEC));
-  base::write_all(file.get(), bytes);
-  return file;
-}
 
 template <class Taker>
 void feed_in_pieces(std::string_view bytes, std::size_t piece, Taker& taker) {

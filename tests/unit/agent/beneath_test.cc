@@ -8,21 +8,14 @@
 #include "core/base/error.h"
 #include "core/base/files.h"
 #include "tests/support/catch.h"
+#include "tests/support/error_of.h"
 
 namespace porter::agent {
 namespace {
 
 using base::Code;
 using base::TemporaryFolder;
-
-Code code_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  return Code::internal;
-}
+using tests::code_of;
 
 // Runs a test body with the kernel's resolver and with the replacement.
 void with_both_resolvers(const std::function<void()>& body) {

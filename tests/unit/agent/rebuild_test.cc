@@ -101,15 +101,6 @@ struct Spared {
   Site site = Site::open(temporary.path() / "site", Layout::releases, Durability::none);
 };
 
-base::Code code_of_work(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  return base::Code::usage;  // accepted
-}
-
 }  // namespace
 
 TEST_CASE("a spare's large file becomes the new one where it is, when nothing in it moves") {
@@ -170,8 +161,7 @@ TEST_CASE("a rebuilt file that is not the wanted one goes, and can be sent whole
   stage.fit_spare({ref});
   stage.make_folders();
   const std::string place = at.site.path() + "/releases/r4/app/large";
-  CHECK(code_of_work([&] { rebuild(stage, ref, with_change(wanted, 10, "fifth.")); }) ==
-        base::Code::protocol);
+  CHECK(code_of([&] { rebuild(stage, ref, with_change(wanted, 10, "fifth.")); }) == base::Code::protocol);
   CHECK_FALSE(stage.has(ref));
   CHECK_FALSE(fs::exists(place));
   FileWriter writer = stage.begin_file(ref);
@@ -195,7 +185,7 @@ TEST_CASE("copies and bytes that do not fit are refused, and nothing is left of 
   stage.fit_spare({ref});
   stage.make_folders();
   const auto refused = [&](std::vector<sync::Copy> copies, std::string_view bytes) {
-    return code_of_work([&] {
+    return code_of([&] {
              FileRebuild file = stage.rebuild(ref, std::move(*stage.open_basis(ref)), std::move(copies));
              file.write(bytes);
              file.finish();
@@ -221,7 +211,7 @@ TEST_CASE("a basis that became shorter meanwhile is noticed") {
   FileRebuild file = stage.rebuild(ref, std::move(*stage.open_basis(ref)), {{0, 4, kSize}});
   fs::resize_file(at.live(), 1'000'000);
   file.write("more");
-  CHECK(code_of_work([&] { file.finish(); }) == base::Code::protocol);
+  CHECK(code_of([&] { file.finish(); }) == base::Code::protocol);
   CHECK_FALSE(stage.has(ref));
 }
 

@@ -15,6 +15,7 @@
 #include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/files.h"
+#include "tests/support/error_of.h"
 
 namespace porter::agent::testing {
 
@@ -166,13 +167,6 @@ class OrdinaryUser {
   bool dropped_ = false;
 };
 
-inline base::Code code_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  return base::Code::internal;
-}
+using tests::code_of;
 
 }  // namespace porter::agent::testing

@@ -1,23 +1,18 @@
 #include "core/base/clone.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <string>
 
 #include "core/base/fd.h"
 #include "tests/support/catch.h"
+#include "tests/support/memory_file.h"
 
 using namespace porter::base;
+using porter::tests::file_of;
 
 namespace {
-
-UniqueFd file_of(std::string_view content) {
-  UniqueFd file(::memfd_create("clone", MFD_CLOEXEC));
-  write_all(file.get(), content);
-  return file;
-}
 
 std::string content_of(const UniqueFd& file) {
   REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);

@@ -17,6 +17,7 @@
 #include "core/sync/walk.h"
 #include "core/transport/local_transport.h"
 #include "tests/support/catch.h"
+#include "tests/support/error_of.h"
 
 namespace porter::tests {
 
@@ -119,18 +120,6 @@ inline protocol::SiteQuery query(const fs::path& site, protocol::Layout layout =
   ask.path = site.string();
   ask.layout = layout;
   return ask;
-}
-
-// The code of the Error that work() throws; internal when it throws none.
-template <class Work>
-base::Code code_of(Work&& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    INFO(base::format_error(error));
-    return error.code();
-  }
-  return base::Code::internal;
 }
 
 template <class Work>

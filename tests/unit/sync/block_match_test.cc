@@ -1,28 +1,24 @@
 #include "core/sync/block_match.h"
 
-#include <sys/mman.h>
-
 #include <string>
 
 #include "core/base/bytes.h"
 #include "core/base/fd.h"
 #include "core/sync/delta.h"
 #include "tests/support/catch.h"
+#include "tests/support/error_of.h"
+#include "tests/support/memory_file.h"
 #include "tests/unit/sync/sample_trees.h"
 
 using namespace porter;
 using namespace porter::sync;
 using namespace porter::sync::test;
+using tests::code_of;
+using tests::file_of;
 
 namespace {
 
 constexpr std::size_t kBlock = kBlockBytes;
-
-base::UniqueFd file_of(std::string_view content) {
-  base::UniqueFd file(::memfd_create("match", MFD_CLOEXEC));
-  base::write_all(file.get(), content);
-  return file;
-}
 
 BlockTable table_of(const std::string& content) {
   const base::UniqueFd file = file_of(content);
@@ -77,15 +73,6 @@ std::uint64_t left_over(const std::string& before, const std::string& after) {
   const bool equal = rebuilt(before, after, copies) == after;
   CHECK(equal);
   return total_size(rest.of_new);
-}
-
-base::Code code_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const base::Error& error) {
-    return error.code();
-  }
-  return base::Code::usage;  // accepted
 }
 
 }  // namespace
