@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "core/agent/failpoint.h"
 #include "core/agent/held_folder.h"
@@ -43,6 +44,14 @@ void begin_anew(StageParts& parts) {
     for (sync::Entry& entry : folder.entries)
       entry.stamp = {};
   }
+}
+
+// Those whose mode and time may not be as wanted.
+std::vector<std::uint32_t> unsettled(const StageParts& parts, const std::vector<std::uint32_t>& folders) {
+  std::vector<std::uint32_t> left;
+  std::copy_if(folders.begin(), folders.end(), std::back_inserter(left),
+               [&parts](std::uint32_t i) { return parts.settled[i] == 0 || parts.changes.has_folder(i); });
+  return left;
 }
 
 // Without the root.
@@ -112,7 +121,6 @@ void await_stamps_of_large_files(const StageParts& parts) {
 // Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
 // something was made, and else stay.
 void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
-  if (parts.settled[index] != 0 && !parts.changes.has_folder(index)) return;
   const sync::Folder& folder = parts.wanted.folders[index];
   const int fd = held.descriptor(folder.path);
   struct stat info {};
@@ -289,7 +297,7 @@ void Stage::finish() {
   std::reverse(levels.begin(), levels.end());
   levels.push_back({0});
   for (const std::vector<std::uint32_t>& level : levels)
-    on_folders(parts_->tree, level,
+    on_folders(parts_->tree, unsettled(*parts_, level),
                [this](HeldFolder& held, std::uint32_t i) { settle_folder(*parts_, held, i); });
   reach("stage: finished");
 }

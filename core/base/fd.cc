@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -96,6 +98,9 @@ void write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset) {
 
 std::string read_to_end(int fd, std::size_t limit) {
   std::string all;
+  struct stat status {};
+  if (::fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+    all.reserve(std::min(static_cast<std::size_t>(status.st_size), limit));
   std::array<std::byte, 65536> buffer;
   for (;;) {
     const std::size_t got = read_some(fd, buffer);

@@ -70,6 +70,11 @@ Composition overlay(sync::Tree walked, const std::string& root, std::optional<st
   return out;
 }
 
+// Whether there may be anything on top of the source.
+bool has_overlay(const settings::ModuleSettings& settings) {
+  return !settings.config_files().empty() || !settings.shared_paths().empty();
+}
+
 std::string walk_prefix(const source::Checkout& checkout) {
   return checkout.tree.string() + '\n';
 }
@@ -148,18 +153,15 @@ std::string reason_of(const Deployment& deployment, const Request& request) {
 
 }  // namespace
 
-const sync::Tree& Compositions::walk(const std::string& key, const source::Checkout& checkout,
-                                     const settings::ModuleSettings& settings,
-                                     const base::CancelToken& cancel) {
-  const auto known = walked_.find(key);
-  if (known != walked_.end()) return known->second;
+sync::Tree Compositions::walk(const source::Checkout& checkout, const settings::ModuleSettings& settings,
+                              const base::CancelToken& cancel) const {
+  if (checkout.tree.empty()) return compose_nothing().tree;
   const sync::IgnoreRules rules = ignore_rules(checkout.tree, settings);
   sync::WalkOptions options = walk_options(checkout.identity, rules, cancel);
   if (spool_)
     options.take = [this](const base::Digest& digest, std::string_view bytes) { spool_->add(digest, bytes); };
   const std::string folder = checkout.tree.string();
-  return walked_.emplace(key, digests_ ? digests_->walk(folder, options) : sync::walk_folder(folder, options))
-      .first->second;
+  return digests_ ? digests_->walk(folder, options) : sync::walk_folder(folder, options);
 }
 
 void Compositions::forget(const source::Checkout& checkout) {
@@ -181,15 +183,17 @@ std::optional<std::filesystem::path> config_source(const settings::ModuleSetting
 std::shared_ptr<const Composition> Compositions::compose(const source::Checkout& checkout,
                                                          const settings::ModuleSettings& settings,
                                                          const base::CancelToken& cancel) {
-  const std::string walked = walk_key(checkout, settings);
-  std::shared_ptr<const Composition>& known = composed_[walked + overlay_key(settings)];
+  const std::string key = walk_key(checkout, settings);
+  std::shared_ptr<const Composition>& known = composed_[key + overlay_key(settings)];
   if (known) return known;
   std::optional<std::int64_t> mtime_ns;
   if (checkout.commit_time != 0) mtime_ns = base::nanoseconds({checkout.commit_time, 0});
-  sync::Tree source =
-      checkout.tree.empty() ? compose_nothing().tree : walk(walked, checkout, settings, cancel);
-  known = std::make_shared<const Composition>(
-      overlay(std::move(source), checkout.tree.string(), mtime_ns, settings));
+  std::shared_ptr<const sync::Tree>& walked = walked_[key];
+  const bool alone = !has_overlay(settings);
+  if (!walked && !alone) walked = std::make_shared<const sync::Tree>(walk(checkout, settings, cancel));
+  known = std::make_shared<const Composition>(overlay(walked ? *walked : walk(checkout, settings, cancel),
+                                                      checkout.tree.string(), mtime_ns, settings));
+  if (!walked) walked = {known, &known->tree.tree};
   return known;
 }
 

@@ -48,12 +48,12 @@ class Compositions {
   void forget_walks() { walked_.clear(); }
 
  private:
-  const sync::Tree& walk(const std::string& key, const source::Checkout& checkout,
-                         const settings::ModuleSettings& settings, const base::CancelToken& cancel);
+  sync::Tree walk(const source::Checkout& checkout, const settings::ModuleSettings& settings,
+                  const base::CancelToken& cancel) const;
 
   std::optional<sync::DigestCache> digests_;
   std::shared_ptr<sync::ContentSpool> spool_;
-  std::map<std::string, sync::Tree> walked_;
+  std::map<std::string, std::shared_ptr<const sync::Tree>> walked_;  // or a composition with nothing on top
   std::map<std::string, std::shared_ptr<const Composition>> composed_;
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "core/base/bytes.h"
@@ -25,12 +24,6 @@ const FolderDigest* find_digest(const std::vector<FolderDigest>& digests, std::s
                                      return compare_paths(known.path, wanted) < 0;
                                    });
   return at != digests.end() && at->path == path ? &*at : nullptr;
-}
-
-std::size_t shared_length(std::string_view a, std::string_view b) {
-  const std::size_t common = std::min(a.size(), b.size());
-  return static_cast<std::size_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(common), b.begin()).first - a.begin());
 }
 
 // Index after the last folder of the tree that is `index` or below it.
@@ -71,20 +64,51 @@ FolderDigest read_one(base::ByteReader& reader, std::string_view before) {
   return one;
 }
 
-void append_branch(std::vector<Folder>& folders, const Entry& entry, const std::string& path,
-                   const Tree& wanted) {
-  const auto from = wanted.folder_index(path);
-  if (!from || wanted.folders[*from].digest != entry.digest)
-    throw Error(Code::protocol, fmt::format("tree: \"{}\" was left out, but is not equal on both sides",
-                                            base::printable(path)));
-  const std::size_t to = end_of_branch(wanted, *from);
-  for (std::size_t i = *from; i < to; ++i) {
-    folders.push_back(wanted.folders[i]);
-    for (Entry& copied : folders.back().entries)
-      copied.stamp = {};
-    if (i == *from) folders.back().mtime_ns = entry.mtime_ns;
+// Puts a part's folders and those that it leaves out, which the other tree has, in their order.
+class Completion {
+ public:
+  Completion(std::vector<Folder> part, const Tree& other) : part_(std::move(part)), other_(other) {}
+
+  std::vector<Folder> run() {
+    take_next();
+    return std::move(whole_);
   }
-}
+
+ private:
+  // The part's next folder, and all that is below it.
+  void take_next() {
+    const std::size_t at = whole_.size();
+    whole_.push_back(std::move(part_[next_++]));
+    for (std::size_t i = 0; i < whole_[at].entries.size(); ++i) {
+      const Entry& entry = whole_[at].entries[i];
+      if (entry.kind != Kind::folder) continue;
+      const std::string path = join_path(whole_[at].path, entry.name);
+      if (next_ < part_.size() && part_[next_].path == path)
+        take_next();
+      else
+        append_branch(path, entry.digest, entry.mtime_ns);
+    }
+  }
+
+  void append_branch(const std::string& path, base::Digest digest, std::int64_t mtime_ns) {
+    const auto from = other_.folder_index(path);
+    if (!from || other_.folders[*from].digest != digest)
+      throw Error(Code::protocol, fmt::format("tree: \"{}\" was left out, but is not equal on both sides",
+                                              base::printable(path)));
+    const std::size_t to = end_of_branch(other_, *from);
+    for (std::size_t i = *from; i < to; ++i) {
+      whole_.push_back(other_.folders[i]);
+      for (Entry& copied : whole_.back().entries)
+        copied.stamp = {};
+      if (i == *from) whole_.back().mtime_ns = mtime_ns;
+    }
+  }
+
+  std::vector<Folder> part_;
+  const Tree& other_;
+  std::size_t next_ = 0;  // of the part
+  std::vector<Folder> whole_;
+};
 
 }  // namespace
 
@@ -167,17 +191,7 @@ Tree part_without(const Tree& tree, const std::vector<std::uint32_t>& branches) 
 }
 
 Tree complete_part(Tree part, const Tree& wanted) {
-  std::vector<Folder> left_out;
-  for (const Folder& folder : part.folders)
-    for (const Entry& entry : folder.entries) {
-      if (entry.kind != Kind::folder) continue;
-      const std::string path = join_path(folder.path, entry.name);
-      if (part.find_folder(path) == nullptr) append_branch(left_out, entry, path, wanted);
-    }
-  if (left_out.empty()) return part;
-  std::move(left_out.begin(), left_out.end(), std::back_inserter(part.folders));
-  std::sort(part.folders.begin(), part.folders.end(),
-            [](const Folder& a, const Folder& b) { return compare_paths(a.path, b.path) < 0; });
+  part.folders = Completion(std::move(part.folders), wanted).run();
   return part;  // sealed: what was left out has the digests that the part's own were computed with
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/bytes.h"
 #include "core/base/error.h"
@@ -18,6 +19,17 @@ constexpr std::string_view kFolderTag = "porter.folder.1\n";
 
 Error not_canonical(std::string_view path, std::string_view why) {
   return {Code::protocol, fmt::format("tree: \"{}\": {}", base::printable(path), why)};
+}
+
+Error no_parent(const Folder& folder) {
+  return {Code::internal, fmt::format("tree: \"{}\" has no parent", base::printable(folder.path))};
+}
+
+// Whether `path` is what join_path(folder, name) gives.
+bool is_joined(std::string_view path, std::string_view folder, std::string_view name) {
+  if (folder.empty()) return path == name;
+  return path.size() == folder.size() + 1 + name.size() && path[folder.size()] == '/' &&
+         path.starts_with(folder) && path.ends_with(name);
 }
 
 void write_identity(base::ByteWriter& writer, const Entry& entry, Identity identity) {
@@ -131,10 +143,9 @@ class OrderCheck {
       while (frame.next < folder.entries.size()) {
         const Entry& entry = folder.entries[frame.next++];
         if (entry.kind != Kind::folder) continue;
-        const std::string path = join_path(folder.path, entry.name);
-        if (wanted != nullptr && path == wanted->path) return &entry;
+        if (wanted != nullptr && is_joined(wanted->path, folder.path, entry.name)) return &entry;
         if (completeness_ == Completeness::whole)
-          throw not_canonical(path, "a folder whose entries are missing");
+          throw not_canonical(join_path(folder.path, entry.name), "a folder whose entries are missing");
       }
     }
     return nullptr;
@@ -147,16 +158,26 @@ class OrderCheck {
 
 }  // namespace
 
-int compare_paths(std::string_view a, std::string_view b) {
+// Paths of one tree have long beginnings in common, so they are compared by words.
+std::size_t shared_length(std::string_view a, std::string_view b) {
   const std::size_t common = std::min(a.size(), b.size());
-  for (std::size_t i = 0; i < common; ++i) {
-    if (a[i] == b[i]) continue;
-    if (a[i] == '/') return -1;
-    if (b[i] == '/') return 1;
-    return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[i]) ? -1 : 1;
+  std::size_t i = 0;
+  for (std::uint64_t left = 0, right = 0; i + sizeof left <= common; i += sizeof left) {
+    std::memcpy(&left, a.data() + i, sizeof left);
+    std::memcpy(&right, b.data() + i, sizeof right);
+    if (left != right) break;
   }
-  if (a.size() == b.size()) return 0;
-  return a.size() < b.size() ? -1 : 1;
+  while (i < common && a[i] == b[i])
+    ++i;
+  return i;
+}
+
+int compare_paths(std::string_view a, std::string_view b) {
+  const std::size_t at = shared_length(a, b);
+  if (at == a.size() || at == b.size()) return a.size() == b.size() ? 0 : a.size() < b.size() ? -1 : 1;
+  if (a[at] == '/') return -1;
+  if (b[at] == '/') return 1;
+  return static_cast<unsigned char>(a[at]) < static_cast<unsigned char>(b[at]) ? -1 : 1;
 }
 
 bool is_at_or_below(std::string_view path, std::string_view folder) {
@@ -202,18 +223,33 @@ const Entry* Folder::find(std::string_view name) const {
 }
 
 void Tree::seal_digests() {
+  const std::vector<std::uint32_t> parent = parents();
   for (std::size_t i = folders.size(); i-- > 0;) {
     Folder& folder = folders[i];
     folder.digest = digest_of(folder, identity);
     if (i == 0) break;
     // Parents come first, so the parent's digest is computed after this.
-    const Entry* entry = find(folder.path);
-    if (entry == nullptr) throw Error(Code::internal, fmt::format("tree: \"{}\" has no parent", folder.path));
+    const Entry* entry = folders[parent[i]].find(base_name(folder.path));
+    if (entry == nullptr) throw no_parent(folder);
     auto& own = const_cast<Entry&>(*entry);
     own.mode = folder.mode;
     own.mtime_ns = folder.mtime_ns;
     own.digest = folder.digest;
   }
+}
+
+std::vector<std::uint32_t> Tree::parents() const {
+  std::vector<std::uint32_t> parents(folders.size(), 0);
+  std::vector<std::uint32_t> open{0};  // from the root to the folder before
+  for (std::uint32_t i = 1; i < folders.size(); ++i) {
+    const std::string_view above = parent_path(folders[i].path);
+    while (!open.empty() && folders[open.back()].path != above)
+      open.pop_back();
+    if (open.empty()) throw no_parent(folders[i]);
+    parents[i] = open.back();
+    open.push_back(i);
+  }
+  return parents;
 }
 
 std::optional<std::size_t> Tree::folder_index(std::string_view path) const {

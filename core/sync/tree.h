@@ -99,6 +99,9 @@ struct Tree {
   Entry& at(EntryRef ref) { return folders[ref.folder].entries[ref.entry]; }
   std::string path_of(EntryRef ref) const;
   std::optional<EntryRef> find_ref(std::string_view path) const;
+  // For each folder the index of the one it is in; 0 for the root. Throws Error(internal) when that one is
+  // not there.
+  std::vector<std::uint32_t> parents() const;
   // Of kind file, in the tree's order.
   std::vector<EntryRef> files() const;
   std::uint64_t file_count() const;  // kind file only
@@ -109,6 +112,8 @@ struct Tree {
 // Below zero, zero, above zero, as by comparing the paths' components one by one as bytes: "a" < "a/b" <
 // "a.b".
 int compare_paths(std::string_view a, std::string_view b);
+// How many bytes both begin with.
+std::size_t shared_length(std::string_view a, std::string_view b);
 // Whether it is the folder's own path or one below it; everything is below the root.
 bool is_at_or_below(std::string_view path, std::string_view folder);
 // "a" and "b" → "a/b"; the root's path is "".

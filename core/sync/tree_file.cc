@@ -185,10 +185,11 @@ void write_tree_file(ByteWriter& writer, const Tree& tree) {
   for (const Folder& folder : tree.folders)
     entries += folder.entries.size();
   rows.reserve(entries * kTypicalEntry);
+  const std::vector<std::uint32_t> parents = tree.parents();
   writer.u8(kVersion).u8(static_cast<std::uint8_t>(tree.identity)).varint(tree.folders.size());
   for (std::size_t i = 0; i < tree.folders.size(); ++i) {
     const Folder& folder = tree.folders[i];
-    if (i > 0) writer.varint(*tree.folder_index(parent_path(folder.path))).text(base_name(folder.path));
+    if (i > 0) writer.varint(parents[i]).text(base_name(folder.path));
     writer.varint(folder.mode).signed_varint(folder.mtime_ns).digest(folder.digest);
     const std::size_t before = rows.size();
     rows.varint(folder.entries.size());
@@ -196,6 +197,7 @@ void write_tree_file(ByteWriter& writer, const Tree& tree) {
       write_entry(rows, entry);
     writer.varint(rows.size() - before);
   }
+  writer.reserve(writer.size() + rows.size() + base::Digest().size());  // and a checksum, mostly
   writer.raw(rows.data());
 }
 

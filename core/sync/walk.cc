@@ -289,7 +289,20 @@ class Walker {
     return tree;
   }
 
+  // A folder that could not be opened any more is still an entry of the one above, a file has no name.
+  static bool has_vanished(const Tree& tree) {
+    std::size_t named = 1;
+    for (const Folder& folder : tree.folders) {
+      for (const Entry& entry : folder.entries) {
+        if (entry.name.empty()) return true;
+        if (entry.kind == Kind::folder) ++named;
+      }
+    }
+    return named != tree.folders.size();
+  }
+
   static void drop_vanished(Tree& tree) {
+    if (!has_vanished(tree)) return;
     for (Folder& folder : tree.folders) {
       std::erase_if(folder.entries, [&](const Entry& entry) {
         return entry.name.empty() || (entry.kind == Kind::folder &&

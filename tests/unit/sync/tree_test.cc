@@ -18,6 +18,32 @@ TEST_CASE("paths are ordered by their components, not by their bytes") {
   CHECK(compare_paths("", "a") < 0);
 }
 
+TEST_CASE("what two paths begin with in common is found to the byte, wherever it ends") {
+  const std::string path = "node_modules/some-package/lib/index.js";
+  for (std::size_t at = 0; at < path.size(); ++at) {
+    std::string other = path;
+    other[at] = '\xff';
+    CHECK(shared_length(path, other) == at);
+    CHECK(compare_paths(path, other) < 0);
+    CHECK(compare_paths(other, path) > 0);
+    CHECK(shared_length(path, path.substr(0, at)) == at);
+    CHECK(compare_paths(path.substr(0, at), path) < 0);
+  }
+  CHECK(shared_length(path, path) == path.size());
+  CHECK(compare_paths(path, path) == 0);
+}
+
+TEST_CASE("each folder's parent is known, and one that is missing is told") {
+  Tree tree;
+  for (const char* path : {"", "a", "a/b", "a/b/c", "a/d", "e"}) {
+    tree.folders.emplace_back();
+    tree.folders.back().path = path;
+  }
+  CHECK(tree.parents() == std::vector<std::uint32_t>{0, 0, 1, 2, 1, 0});
+  tree.folders.erase(tree.folders.begin() + 2);
+  CHECK_THROWS_AS(tree.parents(), base::Error);
+}
+
 TEST_CASE("the digest of a small tree is the documented one") {
   // The worked example of docs/formats.md: change both, or neither, and then the format's version.
   const Tree tree = tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}});
