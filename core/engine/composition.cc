@@ -31,12 +31,14 @@ sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
 }
 
 sync::WalkOptions walk_options(source::Checkout::Identity identity, const sync::IgnoreRules& rules,
-                               const base::CancelToken& cancel) {
+                               const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
   const bool plain = identity == source::Checkout::Identity::plain_folder;
   sync::WalkOptions options;
   options.ignore = &rules;
   options.identity = plain ? sync::Identity::with_mtime : sync::Identity::content_only;
   options.modes = plain ? sync::ModePolicy::preserve : sync::ModePolicy::normalise;
+  const bool skip = settings.special() == settings::SpecialFiles::skip;
+  options.special = skip ? sync::SpecialFiles::skip : sync::SpecialFiles::refuse;
   options.cancel = cancel;
   return options;
 }
@@ -84,7 +86,7 @@ std::string walk_key(const source::Checkout& checkout, const settings::ModuleSet
   std::string key = walk_prefix(checkout) + base::join(settings.exclude(), "\n");
   if (settings.layout() == settings::Layout::inplace)
     key += "\n\n" + base::join(settings.shared_paths(), "\n");
-  return key + '\n';
+  return key + (settings.special() == settings::SpecialFiles::skip ? "\n\nskip\n" : "\n");
 }
 
 // What else a composition depends on.
@@ -157,7 +159,7 @@ sync::Tree Compositions::walk(const source::Checkout& checkout, const settings::
                               const base::CancelToken& cancel) const {
   if (checkout.tree.empty()) return compose_nothing().tree;
   const sync::IgnoreRules rules = ignore_rules(checkout.tree, settings);
-  sync::WalkOptions options = walk_options(checkout.identity, rules, cancel);
+  sync::WalkOptions options = walk_options(checkout.identity, rules, settings, cancel);
   if (spool_)
     options.take = [this](const base::Digest& digest, std::string_view bytes) { spool_->add(digest, bytes); };
   const std::string folder = checkout.tree.string();
@@ -200,7 +202,8 @@ std::shared_ptr<const Composition> Compositions::compose(const source::Checkout&
 Composition compose_folder(const std::string& folder, const settings::ModuleSettings& settings,
                            const base::CancelToken& cancel) {
   const sync::IgnoreRules rules = ignore_rules(folder, settings);
-  const sync::WalkOptions options = walk_options(source::Checkout::Identity::plain_folder, rules, cancel);
+  const sync::WalkOptions options =
+      walk_options(source::Checkout::Identity::plain_folder, rules, settings, cancel);
   return overlay(sync::walk_folder(folder, options), folder, std::nullopt, settings);
 }
 

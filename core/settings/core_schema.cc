@@ -134,6 +134,11 @@ std::vector<OptionSpec> module_options() {
        "What a deploy may delete: listed: files that an earlier deploy brought; unknown: everything that is "
        "not in the source.",
        {"listed", "unknown"}},
+      {"special",
+       Type::choice,
+       "refuse",
+       "Pipes, sockets and devices in the source: refuse: an error that names them; skip: they are left out.",
+       {"refuse", "skip"}},
   };
 }
 

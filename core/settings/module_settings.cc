@@ -104,6 +104,10 @@ Deletion ModuleSettings::deletion() const {
   return option("module", "delete").text == "unknown" ? Deletion::unknown : Deletion::listed;
 }
 
+SpecialFiles ModuleSettings::special() const {
+  return option("module", "special").text == "skip" ? SpecialFiles::skip : SpecialFiles::refuse;
+}
+
 std::vector<std::string> ModuleSettings::shared_paths() const {
   return as_list(option("shared", "paths"));
 }

@@ -24,6 +24,8 @@ enum class LinkMode { automatic, reflink, copy, hard };
 enum class Durability { full, none };
 // Which files a deploy may delete: those that a manifest of ours lists, or unknown ones too.
 enum class Deletion { listed, unknown };
+// What becomes of pipes, sockets and devices in the source; none is ever deployed.
+enum class SpecialFiles { refuse, skip };
 
 struct ConfigFile {
   std::string destination;  // relative to the tree
@@ -56,6 +58,7 @@ class ModuleSettings {
   LinkMode link() const;
   Durability durability() const;
   Deletion deletion() const;
+  SpecialFiles special() const;
   std::vector<std::string> shared_paths() const;
   const std::vector<ConfigFile>& config_files() const { return config_files_; }
   // <module folder>/config/<config>; empty without a config.

@@ -68,10 +68,7 @@ void copy_entry(const std::filesystem::path& from, const std::filesystem::path& 
   const struct stat status = look(from);
   if (S_ISDIR(status.st_mode)) return copy_folder(from, to, status, cancel);
   if (S_ISREG(status.st_mode)) return copy_file(from, to, status, cancel);
-  if (!S_ISLNK(status.st_mode)) {
-    throw Error(Code::source, fmt::format("{}: is neither file, folder nor symlink, and cannot be deployed",
-                                          base::printable(from.string())));
-  }
+  if (!S_ISLNK(status.st_mode)) return;  // whoever walks the checkout refuses it, if it is not to be left out
   std::filesystem::copy_symlink(from, to);
   keep_times(to, status);
 }

@@ -76,8 +76,9 @@ class Source {
 std::unique_ptr<Source> make_source(const SourceRequest& request);
 
 // A copy of a checkout in `target` (made, or emptied first) with modes, mtimes and symlinks kept, for builds
-// and handlers that change a plain folder's files. An empty tree gives an empty folder. Throws Error(io),
-// Error(source) for what cannot be deployed (devices, sockets, pipes), and Interrupted.
+// and handlers that change a plain folder's files. Devices, sockets and pipes are left out: whether the
+// source may hold them is said when it is walked. An empty tree gives an empty folder. Throws Error(io) and
+// Interrupted.
 Checkout make_private(const Checkout& checkout, const std::filesystem::path& target,
                       const base::CancelToken& cancel);
 

@@ -59,6 +59,10 @@ Kind kind_of(const struct stat& status) {
   return S_ISDIR(status.st_mode) ? Kind::folder : S_ISLNK(status.st_mode) ? Kind::link : Kind::file;
 }
 
+const char* special_kind(mode_t mode) {
+  return S_ISFIFO(mode) ? "pipe" : S_ISSOCK(mode) ? "socket" : "device";
+}
+
 // A folder as far as it is read. Each is written by one thread at a time; `young` are the entries that are
 // read last.
 struct Row {
@@ -138,7 +142,10 @@ class Walker {
     }
     const Kind kind = name.is_folder ? Kind::folder : kind_of(status);
     if (left_out(row->folder.path, name.text, kind)) return;
-    if (kind == Kind::file && !S_ISREG(status.st_mode)) return note_special(row->folder.path, name.text);
+    if (kind == Kind::file && !S_ISREG(status.st_mode)) {
+      note_special(row->folder.path, name.text, status.st_mode);
+      return;
+    }
     check_length(*row, name.text);
     Entry entry;
     entry.name = std::move(name.text);
@@ -311,25 +318,28 @@ class Walker {
     }
   }
 
-  void note_special(const std::string& folder, const std::string& name) {
+  void note_special(const std::string& folder, const std::string& name, mode_t mode) {
     if (options_.special == SpecialFiles::skip) return;
     const std::lock_guard lock(mutex_);
-    special_.push_back(join_path(folder, name));
+    special_.emplace_back(join_path(folder, name), special_kind(mode));
   }
 
   void refuse_special_files() {
     if (special_.empty()) return;
     std::sort(special_.begin(), special_.end(),
-              [](const std::string& a, const std::string& b) { return compare_paths(a, b) < 0; });
+              [](const auto& a, const auto& b) { return compare_paths(a.first, b.first) < 0; });
     const std::size_t shown_count = std::min(special_.size(), kSpecialShown);
     std::vector<std::string> some;
     for (std::size_t i = 0; i < shown_count; ++i)
-      some.push_back(base::printable(special_[i]));
+      some.push_back(fmt::format("{} ({})", base::printable(special_[i].first), special_[i].second));
     const std::string more =
         special_.size() > shown_count ? fmt::format(" and {} more", special_.size() - shown_count) : "";
     throw Error(Code::refused, fmt::format("{}: sockets, pipes and devices cannot be deployed: {}{}",
                                            base::printable(subject_), base::join(some, ", "), more))
-        .hint("name them in [module] exclude or in .porterignore");
+        .hint(
+            "name them in [module] exclude or in .porterignore; [module] special = skip leaves all such "
+            "files "
+            "out");
   }
 
   const std::string& subject_;
@@ -337,7 +347,7 @@ class Walker {
   int root_fd_;
   std::mutex mutex_;  // of rows_ and special_
   std::vector<SharedRow> rows_;
-  std::vector<std::string> special_;
+  std::vector<std::pair<std::string, const char*>> special_;  // path, kind
   std::atomic<std::uint64_t> hashed_{0};
   std::atomic<std::uint64_t> hashed_bytes_{0};
   std::atomic<std::uint64_t> trusted_{0};

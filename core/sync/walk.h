@@ -25,8 +25,8 @@ enum class ModePolicy : std::uint8_t {
 };
 
 enum class SpecialFiles : std::uint8_t {
-  refuse,  // sockets, pipes and devices end the walk with an error that lists them
-  skip,    // left out: on a target, the running application may have made them
+  refuse,  // sockets, pipes and devices end the walk with an error that lists them, each with its kind
+  skip,    // left out: as asked, or, on a target, since the running application may have made them
 };
 
 struct WalkOptions {

@@ -107,9 +107,10 @@ TEST_CASE("what is ignored or left out is not visited, and pipes are refused by 
   REQUIRE(::mkfifo((home.path() / "pi\npe").c_str(), 0600) == 0);
   put_file(home.path() / "sub/f", "1");
   REQUIRE(::mkfifo((home.path() / "sub/pipe").c_str(), 0600) == 0);
+  REQUIRE(::mknod((home.path() / "sub/socket").c_str(), S_IFSOCK | 0600, 0) == 0);
   const std::string message = refusal_of(home.path(), options);  // opening a pipe would hang here
   INFO(message);
-  CHECK(message.find("pi\\x0ape, sub/pipe") != std::string::npos);
+  CHECK(message.find("pi\\x0ape (pipe), sub/pipe (pipe), sub/socket (socket)") != std::string::npos);
   options.special = SpecialFiles::skip;
   CHECK(walk_folder(home.path(), options).file_count() == 2);
 }
