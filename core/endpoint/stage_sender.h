@@ -60,6 +60,8 @@ class StageSender {
   void take_table(const protocol::BlockTablePiece& message);
   void take_signature(const protocol::SignaturePiece& message);
   void match(FileNumber number, const sync::BlockTable& table);
+  void send_copies(FileNumber number, const std::vector<sync::Copy>& copies, std::uint64_t old_size);
+  void make_delta(FileNumber number, const sync::Signature& signature, const sync::Output& output);
   void send_delta(FileNumber number, const sync::Signature& signature);
   std::vector<FileNumber> end_round(protocol::StageReport& report);
   void abort() noexcept;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/base/bytes.h"
 #include "core/base/error.h"
 #include "core/endpoint/stage_sender.h"
 
@@ -15,6 +16,19 @@ using base::Error;
 
 constexpr std::size_t kDeltaPiece = 128U << 10U;
 constexpr std::size_t kCopiesInOneMessage = 16384;
+
+// What copies depend on, and what a delta does.
+base::Digest key_of_copies(const sync::BlockTable& old, const sync::Entry& wanted) {
+  return base::Sha256().update(base::to_hex(wanted.digest)).update(sync::encode_blocks(old)).finish();
+}
+
+base::Digest key_of_delta(const sync::Signature& old, const sync::Entry& wanted, const sync::Rest& rest) {
+  base::ByteWriter key;
+  key.digest(wanted.digest).digest(old.digest());
+  for (const sync::Range& range : rest.of_new)
+    key.varint(range.offset).varint(range.size);
+  return base::sha256(key.data());
+}
 
 }  // namespace
 
@@ -59,9 +73,17 @@ void StageSender::take_table(const protocol::BlockTablePiece& message) {
 }
 
 void StageSender::match(FileNumber number, const sync::BlockTable& table) {
-  const base::UniqueFd fd = open(number);
-  const std::vector<sync::Copy> copies =
-      sync::match_blocks(table, fd.get(), entry(number).size, wire_.cancel());
+  const auto find = [&] {
+    const base::UniqueFd fd = open(number);
+    return sync::match_blocks(table, fd.get(), entry(number).size, wire_.cancel());
+  };
+  if (store_ == nullptr) return send_copies(number, find(), table.size);
+  const auto copies = store_->shared().copies.get(key_of_copies(table, entry(number)), wire_.cancel(), find);
+  send_copies(number, *copies, table.size);
+}
+
+void StageSender::send_copies(FileNumber number, const std::vector<sync::Copy>& copies,
+                              std::uint64_t old_size) {
   protocol::Copies message{number, false, {}};
   for (const sync::Copy& copy : copies) {
     if (message.copies.size() == kCopiesInOneMessage) {
@@ -72,7 +94,7 @@ void StageSender::match(FileNumber number, const sync::BlockTable& table) {
   }
   message.last = true;
   wire_.send(message);
-  awaited(number).rest = sync::what_is_left(copies, table.size, entry(number).size);
+  awaited(number).rest = sync::what_is_left(copies, old_size, entry(number).size);
 }
 
 void StageSender::take_signature(const protocol::SignaturePiece& message) {
@@ -98,18 +120,33 @@ void StageSender::take_signature(const protocol::SignaturePiece& message) {
   awaited_.erase(number);
 }
 
+void StageSender::make_delta(FileNumber number, const sync::Signature& signature,
+                             const sync::Output& output) {
+  const base::UniqueFd fd = open_to_send(number);
+  sync::DeltaJob(signature, {fd.get(), awaited(number).rest->of_new}).run(output);
+}
+
 void StageSender::send_delta(FileNumber number, const sync::Signature& signature) {
   flush_batch();
-  const base::UniqueFd fd = open_to_send(number);
-  sync::DeltaJob job(signature, {fd.get(), awaited(number).rest->of_new});
+  const sync::Rest& rest = *awaited(number).rest;
   std::string ready;
-  job.run([&](std::string_view bytes) {
+  const auto send = [&](std::string_view bytes) {
     for (; !bytes.empty(); bytes.remove_prefix(std::min(bytes.size(), kDeltaPiece))) {
       ready += bytes.substr(0, kDeltaPiece);
       if (ready.size() >= kDeltaPiece)
         wire_.send(protocol::DeltaPiece{number, {false, std::exchange(ready, {})}});
     }
-  });
+  };
+  if (store_ == nullptr || sync::total_size(rest.of_new) > SharedDeltas::kLargestRest) {
+    make_delta(number, signature, send);
+  } else {
+    const base::Digest key = key_of_delta(signature, entry(number), rest);
+    send(*store_->shared().deltas.get(key, wire_.cancel(), [&] {
+      std::string all;
+      make_delta(number, signature, [&all](std::string_view bytes) { all += bytes; });
+      return all;
+    }));
+  }
   wire_.send(protocol::DeltaPiece{number, {true, std::move(ready)}});
   advance(entry(number).size, 1);
 }

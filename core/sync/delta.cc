@@ -177,11 +177,15 @@ void SignatureJob::run(const Output& output) {
 
 struct Signature::State {
   SignaturePointer signature;
+  base::Digest digest{};
 };
 Signature::Signature(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Signature::Signature(Signature&&) noexcept = default;
 Signature& Signature::operator=(Signature&&) noexcept = default;
 Signature::~Signature() = default;
+const base::Digest& Signature::digest() const {
+  return state_->digest;
+}
 
 SignatureLoader::SignatureLoader(std::uint64_t basis_size)
     : shape_(signature_shape(basis_size)), expected_(signature_size(basis_size, shape_)) {
@@ -244,7 +248,7 @@ Signature SignatureLoader::finish() {
   if (result != RS_DONE) throw rsync_error(result, "signature");
   if (const rs_result built = rs_build_hash_table(loaded); built != RS_DONE)
     throw rsync_error(built, "signature");
-  std::exchange(bytes_, {});
+  state->digest = base::sha256(std::exchange(bytes_, {}));
   return Signature(std::move(state));
 }
 

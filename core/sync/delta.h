@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/sync/file_ranges.h"
 
@@ -60,6 +61,8 @@ class Signature {
   Signature(Signature&&) noexcept;
   Signature& operator=(Signature&&) noexcept;
   ~Signature();
+  // Of its bytes as they came.
+  const base::Digest& digest() const;
 
  private:
   friend class SignatureLoader;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/endpoint/content_store.h"
 #include "tests/unit/endpoint/fixture.h"
 
 using namespace porter;
@@ -26,6 +27,18 @@ struct Tree {
     fs::create_directories(source / "nothing/here");
     fs::create_symlink("dir1/file1", source / "link");
   }
+};
+
+}  // namespace
+
+namespace {
+
+// For trees of large files alone.
+class NothingSmall : public endpoint::ContentStore {
+ public:
+  void expect(const sync::Composed&, const std::vector<sync::EntryRef>&) override {}
+  std::optional<std::string> read(const sync::Composed&, sync::EntryRef) override { return std::nullopt; }
+  void keep_large(const sync::Entry&, int) override {}
 };
 
 }  // namespace
@@ -120,6 +133,37 @@ TEST_CASE("a large file that changed a little travels as a delta", "[stage]") {
   const protocol::StageReport end = deploy(*agent.endpoint, site, "r3", compose(source));
   CHECK(end.wire_in + end.wire_out < 200000);
   CHECK(listing(source) == listing(site / "current/"));
+}
+
+TEST_CASE("hosts that have the same old version of a large file share its delta", "[stage]") {
+  const base::TemporaryFolder folder;
+  const fs::path source = folder.path() / "source";
+  const LocalAgent agent;
+  const std::string content = random_bytes(32U << 20U, 14);
+  write(source / "large", content);
+  for (const char* site : {"one", "two", "other"})
+    agent->lock(lock_request(folder.path() / site));
+  deploy(*agent.endpoint, folder.path() / "one", "r1", compose(source));
+  deploy(*agent.endpoint, folder.path() / "two", "r1", compose(source));
+  write(source / "large", random_bytes(1024, 15) + content);
+  deploy(*agent.endpoint, folder.path() / "other", "r1", compose(source));
+
+  write(source / "large", random_bytes(1024, 16) + content);
+  const sync::Composed composed = compose(source);
+  const std::string wanted = listing(source);
+  NothingSmall store;
+  agent->stage(stage_request(folder.path() / "one", "r2"), composed, {}, &store);
+  // Nothing is there to make another one from.
+  fs::remove(source / "large");
+  const protocol::StageReport second =
+      agent->stage(stage_request(folder.path() / "two", "r2"), composed, {}, &store);
+  CHECK(second.files_delta == 1);
+  CHECK(second.bytes_delta < 200000);
+  CHECK(listing(folder.path() / "one/releases/r2") == wanted);
+  CHECK(listing(folder.path() / "two/releases/r2") == wanted);
+  // Its old version is another.
+  CHECK_THROWS_AS(agent->stage(stage_request(folder.path() / "other", "r2"), composed, {}, &store),
+                  base::Error);
 }
 
 TEST_CASE("large files of old releases become new ones, whatever was done to them", "[stage]") {
