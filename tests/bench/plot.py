@@ -15,7 +15,7 @@ text { fill: #ddd } .small { fill: #999 } .axis { stroke: #666 } .grid { stroke:
 </style>"""
 WIDTH, LEFT, RIGHT, LINE, TOP = 900, 330, 40, 22, 46
 COLOURS = dict(zip(ORDER, ("#c8442f", "#e8917f", "#c8442f", "#1f5fae", "#7fa8dc", "#2a8f4f", "#7cc496", "#8a5fb0",
-                           "#bfa3d8", "#999999", "#666666", "#b08968", "#b08968", "#e0a53a")))
+                           "#bfa3d8", "#999999", "#666666", "#b08968", "#b08968", "#e0a53a", "#111111", "#bbbbbb"), strict=True))
 CLASSES = {"aim met": "aim", "must met": "must", "MISSED": "missed", WRONG: "missed"}
 
 

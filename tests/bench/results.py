@@ -29,7 +29,8 @@ def row_values(row, runs, notes):
 
 def ratios(medians, row):
     """`none` is that of the contestant which, as the baseline does, leaves writing back to the system."""
-    pairs = (("baseline", row.us, row.baseline), ("strong", row.us, row.strong), ("none", "porter none", row.baseline))
+    pairs = (("baseline", row.us, row.baseline), ("strong", row.us, row.strong), ("none", "porter none", row.baseline),
+             ("floor", "floor", row.baseline), ("floor none", "floor none", row.baseline))
     return {name: round(medians[us] / medians[other], 3) for name, us, other in pairs if us in medians and other in medians}
 
 
@@ -45,7 +46,8 @@ def peaks(runs):
 
 # Contestants in the order of columns and colours.
 ORDER = ("porter", "porter none", "porter run", "rsync", "rsync curve", "rsync strong", "rsync z", "link-dest",
-         "link-dest strong", "scp -r", "tar over ssh", "ansible synchronize", "ansible command", "ssh at once")
+         "link-dest strong", "scp -r", "tar over ssh", "ansible synchronize", "ansible command", "ssh at once",
+         "floor", "floor none")
 OPERATOR = ("supervisor", "worker", "client")
 
 

@@ -6,6 +6,7 @@ import judge
 import place as places
 from contestant import Contestant
 from porter_rival import Porter, PorterRun
+from shared import porter
 
 CURVE = "KexAlgorithms=curve25519-sha256"
 
@@ -139,6 +140,20 @@ class AnsibleCommand(Ansible):
         return [[[self.program, "-i", self.inventory(tree, link), "all", "-m", "command", "-a", "true"]]]
 
 
+class Floor(Contestant):
+    """No rival: what the file system asks of anybody (tree_floor.cc), without a network."""
+
+    PROGRAM = str(porter.BUILD / "tests/tree_floor")
+
+    def __init__(self, place, name, options=()):
+        super().__init__(place)
+        self.name, self._options = name, list(options)
+
+    def jobs(self, tree, link):
+        return [[[self.PROGRAM, *self._options, str(tree.folder), str(self.landing(tree, folder))]]
+                for _, folder in link.targets]
+
+
 class SshAtOnce(Contestant):
     name = "ssh at once"
 
@@ -152,7 +167,8 @@ def everybody(place, trees):
              PorterRun(place, "porter run", "full", trees),
              Rsync(place, "rsync"), Rsync(place, "rsync curve", ("-o", CURVE)), StrongRsync(place, "rsync strong"),
              Rsync(place, "rsync z", (), ("-z",)), LinkDest(place, "link-dest"),
-             StrongLinkDest(place, "link-dest strong"), Scp(place), Tar(place), SshAtOnce(place)]
+             StrongLinkDest(place, "link-dest strong"), Scp(place), Tar(place), SshAtOnce(place),
+             Floor(place, "floor", ("--sync",)), Floor(place, "floor none")]
     missing = {}
     for kind in (AnsibleSynchronize, AnsibleCommand):
         if shutil.which(kind.program):

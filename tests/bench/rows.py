@@ -54,7 +54,7 @@ class First(Row):
     def __init__(self, tree, link="near", **more):
         super().__init__(tree, link, **more)
         if self.link.name == "near":
-            self.who = EVERY_DAY + ["scp -r", "tar over ssh", "ansible synchronize"]
+            self.who = EVERY_DAY + ["scp -r", "tar over ssh", "ansible synchronize", "floor", "floor none"]
         elif self.link.fleet:
             self.who = EVERY_DAY + ["ansible synchronize"]
         elif self.link.bits:

@@ -25,7 +25,7 @@ from measure import median
 from shared import porter
 
 PROXY = str(porter.BUILD / "tests/delay_proxy")
-WHO = "porter,rsync,link-dest,porter run,ssh at once"
+WHO = "porter,rsync,link-dest,porter run,ssh at once,floor"
 
 
 class Folder(unittest.TestCase):
