@@ -215,7 +215,8 @@ void StageCommand::count_local(const std::vector<FileNumber>& numbers) {
     if (!looked || index != known_index) known = base_->find_folder(at_.stage->wanted().folders[index].path);
     looked = true;
     known_index = index;
-    const sync::Entry* before = known == nullptr ? nullptr : known->find(entry(number).name);
+    const sync::Entry* before =
+        known == nullptr ? nullptr : known->find_near(refs_[number].entry, entry(number).name);
     const bool kept =
         before != nullptr && before->kind == sync::Kind::file && before->digest == entry(number).digest;
     ++(kept ? report_.files_kept : report_.files_cloned);

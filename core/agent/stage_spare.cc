@@ -88,9 +88,9 @@ class Fitter {
   bool stays(const Beneath& here, const FolderEntry& found, std::uint32_t index, const sync::Folder* was) {
     const sync::Folder& folder = parts_.wanted.folders[index];
     const sync::Entry* wanted = folder.find(found.name);
-    const sync::Entry* known = was == nullptr ? nullptr : was->find(found.name);
     if (wanted != nullptr) {
       const auto entry = static_cast<std::uint32_t>(wanted - folder.entries.data());
+      const sync::Entry* known = was == nullptr ? nullptr : was->find_near(entry, found.name);
       if (wanted->kind == sync::Kind::folder && found.kind == EntryKind::folder) return true;
       if (wanted->kind == sync::Kind::link && is_link(here, found.name, parts_.wanted, *wanted)) return true;
       if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&

@@ -100,7 +100,7 @@ class Planner {
 
   void plan_entry(EntryRef ref, const Folder* there) {
     const Entry& entry = wanted_.at(ref);
-    const Entry* old = there == nullptr ? nullptr : there->find(entry.name);
+    const Entry* old = there == nullptr ? nullptr : there->find_near(ref.entry, entry.name);
     if (entry.kind == Kind::file) plan_file(ref, entry, old);
     if (entry.kind != Kind::link && entry.kind != Kind::hard_link) return;
     const bool equal = old != nullptr && old->kind == entry.kind && old->target == entry.target &&

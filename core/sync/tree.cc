@@ -238,6 +238,10 @@ void Tree::seal_digests() {
   }
 }
 
+const Entry* Folder::find_near(std::size_t index, std::string_view name) const {
+  return index < entries.size() && entries[index].name == name ? &entries[index] : find(name);
+}
+
 std::vector<std::uint32_t> Tree::parents() const {
   std::vector<std::uint32_t> parents(folders.size(), 0);
   std::vector<std::uint32_t> open{0};  // from the root to the folder before

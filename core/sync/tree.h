@@ -65,6 +65,8 @@ struct Folder {
 
   // By name; null when there is none.
   const Entry* find(std::string_view name) const;
+  // The same, when another version of this folder has the entry at `index`: mostly it is there as well.
+  const Entry* find_near(std::size_t index, std::string_view name) const;
   friend bool operator==(const Folder&, const Folder&) = default;
 };
 

@@ -166,7 +166,7 @@ class Walker {
     const auto index = static_cast<std::uint32_t>(row->folder.entries.size() - 1);
     if (status.st_nlink > 1)
       row->several.push_back({join_path(row->folder.path, entry.name), status.st_dev, status.st_ino});
-    const Entry* before = known == nullptr ? nullptr : known->find(entry.name);
+    const Entry* before = known == nullptr ? nullptr : known->find_near(index, entry.name);
     if (before != nullptr && before->kind == Kind::hard_link) before = options_.known->find(before->target);
     if (before != nullptr && before->kind == Kind::file && before->stamp == stamp_of(status)) {
       fill(entry, status, before->digest);
