@@ -184,7 +184,7 @@ void SshLink::adopt(int id, StreamRequest request, base::UniqueFd local,
   try {
     streams_.emplace(
         id, std::make_unique<SshStream>(*loop_, session_.get(), where_, std::move(request), std::move(local),
-                                        errors, ending, *line_, [this] { turn(); }));
+                                        errors, ending, *line_, program_ended_, [this] { turn(); }));
   } catch (const base::Error& error) {
     return ending->fail(error);
   }

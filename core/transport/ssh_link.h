@@ -87,6 +87,7 @@ class SshLink : public std::enable_shared_from_this<SshLink>, private IoLoop::Wa
   Process way_;
 
   std::shared_ptr<Operation> operation_;  // loop thread
+  IoLoop::Moment program_ended_;
   std::map<int, std::unique_ptr<SshStream>> streams_;
   std::optional<base::Error> broken_;
   ssh_counter_struct counter_ = {};

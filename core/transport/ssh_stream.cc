@@ -20,6 +20,9 @@ namespace {
 constexpr std::size_t largest_write = 128U << 10U;
 // What one stream may move before the others on the loop have their turn.
 constexpr std::size_t fair_share = 1U << 20U;
+// So long after a program ended sshd may still count it.
+constexpr auto counted_for = std::chrono::seconds(5);
+constexpr auto longest_pause = std::chrono::milliseconds(250);
 
 // "KILL" to 9, as this system counts; -1 for a name it does not know.
 int signal_number(std::string_view name) {
@@ -34,7 +37,7 @@ int signal_number(std::string_view name) {
 
 SshStream::SshStream(IoLoop& loop, ssh_session session, std::string where, StreamRequest request,
                      base::UniqueFd local, std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending,
-                     SshLine& line, std::function<void()> turn)
+                     SshLine& line, IoLoop::Moment& program_ended, std::function<void()> turn)
     : loop_(loop),
       session_(session),
       where_(std::move(where)),
@@ -43,25 +46,42 @@ SshStream::SshStream(IoLoop& loop, ssh_session session, std::string where, Strea
       errors_(std::move(errors)),
       ending_(std::move(ending)),
       line_(line),
-      turn_(std::move(turn)),
-      channel_(::ssh_channel_new(session)) {
-  if (channel_ == nullptr)
-    throw base::Error(base::Code::unreachable, fmt::format("{}: no new channel", where_));
+      program_ended_(program_ended),
+      turn_(std::move(turn)) {
   base::set_nonblocking(local_.get());
   callbacks_.userdata = this;
   callbacks_.channel_exit_status_function = on_exit_status;
   callbacks_.channel_exit_signal_function = on_exit_signal;
   callbacks_.channel_close_function = on_close;
   ssh_callbacks_init(&callbacks_);
-  ::ssh_set_channel_callbacks(channel_, &callbacks_);
+  if (!new_channel()) throw base::Error(base::Code::unreachable, fmt::format("{}: no new channel", where_));
 }
 
 SshStream::~SshStream() {
   ending_->fail(base::Error(base::Code::remote, fmt::format("{}: given up before it ended", where_)));
   loop_.forget(local_.get());
+  loop_.forget_clock(*this);
+  const bool opened = state_ == State::requesting || state_ == State::running;
+  if (opened && !request_.command.empty()) program_ended_ = std::chrono::steady_clock::now();
+  drop_channel();
+}
+
+// False when the connection is gone.
+bool SshStream::new_channel() {
+  channel_ = ::ssh_channel_new(session_);
+  if (channel_ == nullptr) return false;
+  ::ssh_set_channel_callbacks(channel_, &callbacks_);
+  began_ = std::chrono::steady_clock::now();
+  state_ = State::opening;
+  return true;
+}
+
+void SshStream::drop_channel() {
+  if (channel_ == nullptr) return;
   ::ssh_remove_channel_callbacks(channel_, &callbacks_);
   if (::ssh_channel_is_open(channel_) != 0) ::ssh_channel_close(channel_);
   ::ssh_channel_free(channel_);
+  channel_ = nullptr;
 }
 
 void SshStream::on_exit_status(ssh_session, ssh_channel, int status, void* self) {
@@ -86,11 +106,17 @@ void SshStream::ready(std::uint32_t epoll_events) {
   turn();
 }
 
+void SshStream::due() {
+  if (!new_channel()) refuse("no new channel", base::Code::unreachable);
+  const std::function<void()> turn = turn_;  // which may be the end of this object
+  turn();
+}
+
 SshStream::Progress SshStream::advance() {
   if (state_ == State::opening) open();
   if (state_ == State::requesting) request();
   if (refused_) return Progress::done;
-  if (state_ == State::opening) return Progress::idle;
+  if (state_ == State::waiting || state_ == State::opening) return Progress::idle;
   // Also while the request is under way: the far end takes things in order, so the first bytes may follow at
   // once.
   const bool pushed = push();
@@ -106,6 +132,7 @@ void SshStream::open() {
                                                                            request_.port, "127.0.0.1", 0)
                                               : ::ssh_channel_open_session(channel_);
   if (answer == SSH_AGAIN) return;
+  if (answer != SSH_OK && try_later()) return;
   if (answer != SSH_OK) {
     const std::string what = request_.command.empty()
                                  ? fmt::format("cannot reach {}:{} from there", request_.host, request_.port)
@@ -115,6 +142,18 @@ void SshStream::open() {
   const bool program = !request_.command.empty();
   if (program) line_.answered_in(std::chrono::steady_clock::now() - began_);
   state_ = program ? State::requesting : State::running;
+}
+
+// True for a program that was refused and may be had when sshd has seen the end of an earlier one.
+bool SshStream::try_later() {
+  const auto next = std::chrono::steady_clock::now() + pause_;
+  const bool refused = ::ssh_get_error_code(session_) == SSH_REQUEST_DENIED;
+  if (request_.command.empty() || !refused || next >= program_ended_ + counted_for) return false;
+  drop_channel();
+  state_ = State::waiting;
+  pause_ = std::min(pause_ * 2, longest_pause);
+  loop_.wake_at(next, *this);
+  return true;
 }
 
 void SshStream::request() {

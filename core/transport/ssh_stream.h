@@ -4,6 +4,10 @@
 //
 // Back-pressure both ways: no more is read from the socket than the channel's window takes, and no more from
 // the channel than the socket takes (the window then closes by itself). Each direction ends by itself.
+//
+// sshd counts a program against MaxSessions until it has seen all of its end, which is after we have. So a
+// program that is refused soon after another one of the same connection ended is asked for again, for some
+// seconds.
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
@@ -33,7 +37,7 @@ class SshStream : public IoLoop::Watcher {
  public:
   SshStream(IoLoop& loop, ssh_session session, std::string where, StreamRequest request, base::UniqueFd local,
             std::shared_ptr<ErrorText> errors, std::shared_ptr<Ending> ending, SshLine& line,
-            std::function<void()> turn);
+            IoLoop::Moment& program_ended, std::function<void()> turn);
   ~SshStream() override;
 
   // Does what can be done without waiting.
@@ -43,11 +47,15 @@ class SshStream : public IoLoop::Watcher {
   void fail(const base::Error& error) { ending_->fail(error); }
 
   void ready(std::uint32_t epoll_events) override;
+  void due() override;
 
  private:
-  enum class State { opening, requesting, running };
+  enum class State { waiting, opening, requesting, running };
 
+  bool new_channel();
+  void drop_channel();
   void open();
+  bool try_later();
   void request();
   bool push();
   bool pull();
@@ -72,9 +80,11 @@ class SshStream : public IoLoop::Watcher {
   std::shared_ptr<ErrorText> errors_;
   std::shared_ptr<Ending> ending_;
   SshLine& line_;
-  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  IoLoop::Moment& program_ended_;  // the last one of the connection, as we know it; shared by its streams
+  IoLoop::Moment began_;           // to open the channel
+  std::chrono::milliseconds pause_{2};
   std::function<void()> turn_;
-  ssh_channel channel_;
+  ssh_channel channel_ = nullptr;
   ssh_channel_callbacks_struct callbacks_ = {};
 
   State state_ = State::opening;

@@ -181,6 +181,29 @@ TEST_CASE("exit codes, signals and stderr come back over SSH", "[ssh]") {
   CHECK(loud.errors->get().ends_with("last\n"));
 }
 
+TEST_CASE("programs one after the other need no more than one session at a time", "[ssh]") {
+  PORTER_NEEDS_SSHD();
+  const ThrowawaySshd sshd({{"MaxSessions 1"}});
+  SshLoops loops(1);
+  const auto transport = connect(loops, target_of(sshd), policy_of(sshd));
+  for (int i = 0; i < 40; ++i) {
+    Process process = transport->start({"echo", "hello"});
+    CHECK(base::read_to_end(process.stream.get(), 100) == "hello\n");  // and its end is not waited for
+  }
+}
+
+TEST_CASE("a session that stays in use is not waited for", "[ssh]") {
+  PORTER_NEEDS_SSHD();
+  const ThrowawaySshd sshd({{"MaxSessions 1"}});
+  SshLoops loops(1);
+  const auto transport = connect(loops, target_of(sshd), policy_of(sshd));
+  const Process cat = transport->start({"cat"});
+  const Process second = transport->start({"echo", "hello"});
+  const Error error = error_of([&] { second.wait(soon()); });
+  CHECK(error.code() == Code::unreachable);
+  CHECK(holds(error.message(), "no new session"));
+}
+
 TEST_CASE("much data passes SSH in both directions at once, on several streams", "[ssh]") {
   PORTER_NEEDS_SSHD();
   const ThrowawaySshd sshd;
