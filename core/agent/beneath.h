@@ -72,6 +72,8 @@ class Beneath {
   // Follows no link; folders need "x" on the way only.
   void set_mode(std::string_view path, mode_t mode) const;
   void set_mtime(std::string_view path, std::int64_t mtime_ns) const;
+  // Follows no link; a link itself may be given away.
+  void set_owner(std::string_view path, uid_t user, gid_t group) const;
 
   // Renames within this folder. Replace::no throws Error(refused) when the new name is taken.
   void rename(std::string_view from, std::string_view to, Replace replace = Replace::yes) const;

@@ -100,6 +100,12 @@ sync::Identity to_identity(protocol::Identity identity) {
   return static_cast<sync::Identity>(identity);
 }
 
+sync::Keeps to_keeps(std::uint64_t byte) {
+  const std::optional<sync::Keeps> keeps = sync::Keeps::from_byte(byte);
+  if (!keeps) throw Error(Code::protocol, "a tree that keeps unknown things");
+  return *keeps;
+}
+
 Site Sites::at(const std::string& path, protocol::Layout layout) {
   Site site = Site::open(path, to_layout(layout));
   site.share_seals(seals_);

@@ -68,5 +68,7 @@ class Sites {
 sync::IgnoreRules generated_rules(const std::vector<std::string>& patterns);
 Layout to_layout(protocol::Layout layout);
 sync::Identity to_identity(protocol::Identity identity);
+// Throws Error(protocol) for what no tree keeps.
+sync::Keeps to_keeps(std::uint64_t byte);
 
 }  // namespace porter::agent

@@ -19,13 +19,14 @@ constexpr std::size_t kClonesInPiece = 256;
 
 }  // namespace
 
-std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity) {
+std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity, sync::Keeps keeps) {
   const std::shared_ptr<const sync::Seal> seal = site.base();
-  if (seal && seal->tree.identity == identity) return {seal, &seal->tree};
+  if (seal && seal->tree.identity == identity && seal->tree.keeps == keeps) return {seal, &seal->tree};
   auto tree = std::make_shared<sync::Tree>();
   if (seal) *tree = seal->tree;
   if (tree->folders.empty()) tree->folders.emplace_back();
   tree->identity = identity;
+  tree->keep(keeps);
   tree->seal_digests();
   return tree;
 }
@@ -95,7 +96,7 @@ StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBe
                            base::CancelToken lost)
     : output_(output), at_(at), begin_(begin), lost_(std::move(lost)) {
   check_release_id(begin_.request.release_id);
-  base_ = base_tree(at_.site, to_identity(begin_.identity));
+  base_ = base_tree(at_.site, to_identity(begin_.identity), to_keeps(begin_.keeps));
 }
 
 StageCommand::~StageCommand() {

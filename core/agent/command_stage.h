@@ -23,7 +23,7 @@ namespace porter::agent {
 
 // The live tree of a site as its seal has it, comparable with trees of that identity; an empty root when
 // there is none.
-std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity);
+std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity, sync::Keeps keeps);
 
 // Sends the part of `base` that the digests do not tell, as BaseTree pieces.
 void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests);

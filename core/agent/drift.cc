@@ -8,10 +8,12 @@
 #include <optional>
 
 #include "core/agent/held_folder.h"
+#include "core/agent/owner_ids.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace porter::agent {
 namespace {
@@ -51,8 +53,13 @@ class DifferenceFinder {
  public:
   // Without a tree all is missing.
   DifferenceFinder(const Beneath* tree, const sync::Tree& sealed, const sync::IgnoreRules& generated,
-                   Hash hash, Unlisted unlisted, std::vector<protocol::Difference>& found)
-      : sealed_(sealed), generated_(generated), hash_(hash), unlisted_(unlisted), found_(found) {
+                   Hash hash, Unlisted unlisted, OwnerIds& owners, std::vector<protocol::Difference>& found)
+      : sealed_(sealed),
+        generated_(generated),
+        hash_(hash),
+        unlisted_(unlisted),
+        owners_(owners),
+        found_(found) {
     if (tree != nullptr) tree_.emplace(*tree);
   }
 
@@ -93,14 +100,29 @@ class DifferenceFinder {
   std::string how_changed(const Beneath& folder, const std::string& name, const sync::Entry& entry,
                           const struct stat& now) const {
     if (!same_kind(entry.kind, now.st_mode)) return "kind";
-    if (entry.kind == sync::Kind::link) return folder.link_target(name) == entry.target ? "" : "target";
+    std::vector<std::string> what;
+    if (entry.kind == sync::Kind::link && folder.link_target(name) != entry.target) what.push_back("target");
+    std::vector<std::string> rest = how_described_anew(entry, now);
+    if (entry.kind == sync::Kind::file && worth_hashing(entry, now, !rest.empty()) &&
+        !same_content(folder, name, entry, now))
+      what.push_back("content");
+    std::move(rest.begin(), rest.end(), std::back_inserter(what));
+    return base::join(what, ", ");
+  }
+
+  // All but content.
+  std::vector<std::string> how_described_anew(const sync::Entry& entry, const struct stat& now) const {
+    std::vector<std::string> what;
     const std::uint32_t mode = now.st_mode & 07777U;
-    const std::string other_mode =
-        mode == entry.mode ? "" : fmt::format("mode {:04o}, was {:04o}", mode, entry.mode);
-    if (entry.kind == sync::Kind::folder || !worth_hashing(entry, now, !other_mode.empty()) ||
-        same_content(folder, name, entry, now))
-      return other_mode;
-    return other_mode.empty() ? "content" : "content, " + other_mode;
+    if (entry.kind != sync::Kind::link && mode != entry.mode)
+      what.push_back(fmt::format("mode {:04o}, was {:04o}", mode, entry.mode));
+    if (!owners_.has(now, entry.extra)) what.push_back(other_owner(entry, now));
+    return what;
+  }
+
+  static std::string other_owner(const sync::Entry& entry, const struct stat& now) {
+    return fmt::format("owner {}:{}, was {}", now.st_uid, now.st_gid,
+                       sync::to_text(entry.extra.unpack().owner.value()));
   }
 
   bool worth_hashing(const sync::Entry& entry, const struct stat& now, bool changed_already) const {
@@ -128,6 +150,7 @@ class DifferenceFinder {
   const sync::IgnoreRules& generated_;
   const Hash hash_;
   const Unlisted unlisted_;
+  OwnerIds& owners_;
   std::vector<protocol::Difference>& found_;
 };
 
@@ -138,8 +161,9 @@ void for_each_difference(const Beneath* tree, const sync::Tree& sealed, const sy
                          const std::function<void(protocol::Difference)>& give) {
   const std::size_t pieces = (sealed.folders.size() + kFoldersAtOnce - 1) / kFoldersAtOnce;
   std::vector<std::vector<protocol::Difference>> found(pieces);
+  OwnerIds owners;
   base::on_all_cores(pieces, {}, [&](std::size_t piece) {
-    DifferenceFinder finder(tree, sealed, generated, hash, unlisted, found[piece]);
+    DifferenceFinder finder(tree, sealed, generated, hash, unlisted, owners, found[piece]);
     const std::size_t end = std::min(sealed.folders.size(), (piece + 1) * kFoldersAtOnce);
     for (std::size_t i = piece * kFoldersAtOnce; i < end; ++i)
       finder.check(sealed.folders[i]);

@@ -7,9 +7,11 @@
 #include <string_view>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/owner_ids.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/sync/extra_reader.h"
 
 namespace porter::agent {
 
@@ -45,6 +47,8 @@ Record to_record(const Operation& op) {
   record.set("mode", std::to_string(op.mode)).set("mtime", std::to_string(op.mtime_ns));
   record.set("timed", op.timed ? "1" : "0");
   record.set("old-mode", std::to_string(op.old_mode)).set("old-mtime", std::to_string(op.old_mtime_ns));
+  if (!op.extra.empty()) record.set("extra", op.extra.bytes());
+  if (!op.old_extra.empty()) record.set("old-extra", op.old_extra.bytes());
   return record;
 }
 
@@ -68,6 +72,8 @@ Operation to_operation(const Record& record, const std::string& subject) {
   op.timed = number("timed") != 0;
   op.old_mode = static_cast<std::uint32_t>(number("old-mode"));
   op.old_mtime_ns = number("old-mtime");
+  op.extra = sync::PackedExtra::of_bytes(record.get("extra"));
+  op.old_extra = sync::PackedExtra::of_bytes(record.get("old-extra"));
   return op;
 }
 
@@ -84,7 +90,7 @@ void remove_folder(const SiteFolders& site, const Operation& op) {
   if (!gone) site.root.set_mode(op.path, op.old_mode & 07777U);
 }
 
-void apply(const SiteFolders& site, const std::string& id, const Operation& op) {
+void apply(const SiteFolders& site, const std::string& id, const Operation& op, OwnerIds& owners) {
   switch (op.what) {
     case Operate::open_folder:
       site.root.set_mode(op.path, op.mode);
@@ -105,6 +111,7 @@ void apply(const SiteFolders& site, const std::string& id, const Operation& op) 
       site.root.rename(staged(id, op), op.path);
       break;
     case Operate::meta:
+      owners.give(site.root, op.path, op.extra);
       if (op.timed) site.root.set_mtime(op.path, op.mtime_ns);
       site.root.set_mode(op.path, op.mode);
       break;
@@ -186,9 +193,11 @@ void undo_metas(const SiteFolders& site, const std::vector<Operation>& operation
     if (folder && op.old_mode != 0) folders.push_back(&op);
   }
   std::sort(folders.begin(), folders.end(), [](const auto* a, const auto* b) { return a->path > b->path; });
+  OwnerIds owners;
   for (const Operation* op : folders) {
     const std::optional<struct stat> now = look_if_reachable(site, op->path);
     if (!now || !S_ISDIR(now->st_mode)) continue;
+    owners.give(site.root, op->path, op->old_extra);
     site.root.set_mtime(op->path, op->old_mtime_ns);
     site.root.set_mode(op->path, op->old_mode & 07777U);
   }
@@ -222,6 +231,12 @@ void write_operations(const SiteFolders& site, const std::string& id,
   reach("inplace: list written");
 }
 
+void Operation::note_old(const struct stat& now, bool with_extra) {
+  old_mode = now.st_mode;
+  old_mtime_ns = agent::mtime_ns(now);
+  if (with_extra) old_extra = sync::ExtraReader({sync::Owners::numbers, false}).read(now);
+}
+
 bool has_operations(const SiteFolders& site, const std::string& id) {
   return site.porter.exists(list_path(id));
 }
@@ -241,9 +256,10 @@ std::vector<Operation> read_operations(const SiteFolders& site, const std::strin
 }
 
 void apply_switch(const SiteFolders& site, const std::string& id, const std::vector<Operation>& operations) {
+  OwnerIds owners;
   for (const Operation& op : operations) {
     reach("inplace: before operation");
-    apply(site, id, op);
+    apply(site, id, op, owners);
   }
   reach("inplace: applied");
   sync_changed(site, operations);

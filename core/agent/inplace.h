@@ -25,7 +25,7 @@ enum class Operate : std::uint8_t {
   clear_folder,   // the same for a folder in whose place a file is wanted: it must be empty then
   folder,         // made
   put,            // the staged file or link takes the name, the old content gets its second name in undo/
-  meta,           // a folder's mode, and its time where times count
+  meta,           // a folder's owner where these are kept, its mode, and its time where times count
 };
 
 struct Operation {
@@ -38,8 +38,13 @@ struct Operation {
   std::uint32_t mode = 0;   // meta: wanted; open_folder: for the time being
   std::int64_t mtime_ns = 0;
   bool timed = false;          // meta: whether mtime_ns is to be set
+  sync::PackedExtra extra;     // meta: wanted; empty: stays as it is
   std::uint32_t old_mode = 0;  // of folders that were there, with the bits of their kind
   std::int64_t old_mtime_ns = 0;
+  sync::PackedExtra old_extra;  // by numbers; where the tree keeps any
+
+  // Takes down what the folder is like that is going to change.
+  void note_old(const struct stat& now, bool with_extra);
 };
 
 // `base` is the tree that is live by its seal, or one with an empty root. Throws Error(refused) where

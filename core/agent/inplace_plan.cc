@@ -103,8 +103,7 @@ class Planner {
       return;
     }
     op.what = early ? Operate::clear_folder : Operate::remove_folder;
-    op.old_mode = now.st_mode;
-    op.old_mtime_ns = mtime_ns(now);
+    op.note_old(now, wanted_.keeps.any());
     (early ? early_folders_ : late_folders_).push_back(std::move(op));
   }
 
@@ -131,11 +130,10 @@ class Planner {
     op.mode = folder.mode;
     op.mtime_ns = folder.mtime_ns;
     op.timed = wanted_.identity == sync::Identity::with_mtime;
-    if (there) {
-      op.old_mode = now->st_mode;
-      op.old_mtime_ns = mtime_ns(*now);
-    }
-    if (!there || op.timed || (now->st_mode & 07777U) != folder.mode) metas_.push_back(std::move(op));
+    op.extra = folder.extra;
+    if (there) op.note_old(*now, wanted_.keeps.any());
+    if (!there || op.timed || !op.extra.empty() || (now->st_mode & 07777U) != folder.mode)
+      metas_.push_back(std::move(op));
   }
 
   void want_file(const std::string& path) {
@@ -178,8 +176,7 @@ void open_parent(const std::string& path, const struct stat& now, bool closes, s
   op.what = Operate::open_folder;
   op.path = path;
   op.mode = (now.st_mode & 07777U) | 0700U;
-  op.old_mode = now.st_mode;
-  op.old_mtime_ns = mtime_ns(now);
+  op.note_old(now, false);
   opens.push_back(op);
   const bool closed =
       std::any_of(metas.begin(), metas.end(), [&](const Operation& m) { return m.path == path; });

@@ -82,8 +82,7 @@ class Returner {
     Operation gone;
     gone.what = files_.count(op.path) != 0 ? Operate::clear_folder : Operate::remove_folder;
     gone.path = op.path;
-    gone.old_mode = now->st_mode;
-    gone.old_mtime_ns = mtime_ns(*now);
+    gone.note_old(*now, true);
     removed_.insert(op.path);
     changes_.push_back(std::move(gone));
   }
@@ -104,8 +103,7 @@ class Returner {
     if (op.old_mode == 0 || !now || !S_ISDIR(now->st_mode)) return;
     Operation meta;
     meta.path = op.path;
-    meta.old_mode = now->st_mode;
-    meta.old_mtime_ns = mtime_ns(*now);
+    meta.note_old(*now, !op.old_extra.empty());
     add_meta(std::move(meta), op);
   }
 
@@ -113,6 +111,7 @@ class Returner {
     meta.what = Operate::meta;
     meta.mode = before.old_mode & 07777U;
     meta.mtime_ns = before.old_mtime_ns;
+    meta.extra = before.old_extra;
     meta.timed = true;
     metas_.push_back(std::move(meta));
   }

@@ -6,6 +6,7 @@
 #include "core/agent/stage_parts.h"
 #include "core/base/content_digest.h"
 #include "core/base/error.h"
+#include "core/sync/extra_reader.h"
 
 namespace porter::agent {
 namespace {
@@ -19,12 +20,14 @@ bool is_name_of(const Beneath& root, const std::string& first, ino_t inode) {
 }
 
 // The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
-std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed) {
+std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed,
+                                sync::ExtraReader& extras) {
   const std::optional<struct stat> info = root.look(path);
   if (!info) return std::nullopt;
   Entry entry = sealed;
   entry.mode = info->st_mode & 07777U;
   entry.mtime_ns = mtime_ns(*info);
+  entry.extra = extras.read(*info);
   if (S_ISDIR(info->st_mode) && sealed.kind == Kind::folder) return entry;
   if (S_ISLNK(info->st_mode)) {
     Entry link;
@@ -32,6 +35,7 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
     link.kind = Kind::link;
     link.mode = 0777;
     link.mtime_ns = entry.mtime_ns;
+    link.extra = extras.read(*info);
     link.target = root.link_target(path).value_or("");
     return link;
   }
@@ -83,6 +87,8 @@ sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
   sync::await_tick(sync::wall_clock_ns());
   sync::Tree result;
   result.identity = tree.identity;
+  result.keeps = tree.keeps;
+  sync::ExtraReader extras(tree.keeps);
   std::set<std::string> folders = {""};
   for (const sync::Folder& folder : tree.folders) {
     if (folders.count(folder.path) == 0) continue;  // vanished with its parent's entry
@@ -90,7 +96,7 @@ sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
     copy.entries.clear();
     for (const Entry& entry : folder.entries) {
       const std::string path = sync::join_path(folder.path, entry.name);
-      std::optional<Entry> now = read_entry(root, path, entry);
+      std::optional<Entry> now = read_entry(root, path, entry, extras);
       if (!now) continue;
       if (now->kind == Kind::folder) folders.insert(path);
       copy.entries.push_back(std::move(*now));
@@ -103,6 +109,7 @@ sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
     if (!info) continue;
     folder.mode = info->st_mode & 07777U;
     folder.mtime_ns = mtime_ns(*info);
+    folder.extra = extras.read(*info);
   }
   result.seal_digests();
   return result;

@@ -193,7 +193,8 @@ void Server::digests(const protocol::FolderDigests& message) {
     if (later_) throw Error(*later_);
     if (compare) {
       const Site site = sites_.at(compare->site.path, compare->site.layout);
-      return send_base_part(output_, *base_tree(site, to_identity(compare->identity)), all);
+      return send_base_part(output_,
+                            *base_tree(site, to_identity(compare->identity), to_keeps(compare->keeps)), all);
     }
     try {
       stage_->send_base(all);

@@ -118,8 +118,8 @@ void await_stamps_of_large_files(const StageParts& parts) {
   sync::await_tick(youngest);
 }
 
-// Mode and time of a folder, where they are not so already. Times that are no part of identity are set where
-// something was made, and else stay.
+// Owner, mode and time of a folder, where they are not so already. Times that are no part of identity are set
+// where something was made, and else stay.
 void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
   const sync::Folder& folder = parts.wanted.folders[index];
   const int fd = held.descriptor(folder.path);
@@ -130,7 +130,9 @@ void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
                      (parts.wanted.identity == sync::Identity::with_mtime || parts.changes.has_folder(index));
   if (timed && mtime_ns(info) != folder.mtime_ns && !set_mtime(fd, folder.mtime_ns))
     throw base::system_error(parts.tree.label(folder.path), errno);
-  if ((info.st_mode & 07777U) == folder.mode) return;
+  const bool given = parts.owners->give(fd, info, folder.extra, parts.tree.label(folder.path));
+  if (given) parts.changes.add_folder(index);
+  if ((info.st_mode & 07777U) == folder.mode && !given) return;
   if (::fchmod(fd, folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
   parts.changes.add_folder(index);
 }
@@ -166,12 +168,13 @@ std::set<sync::EntryRef> KeptBases::take_all() {
   return std::exchange(files_, {});
 }
 
-bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
+bool is_link(const StageParts& parts, const Beneath& tree, const std::string& path,
              const sync::Entry& entry) {
   if (tree.link_target(path) != entry.target) return false;
-  if (wanted.identity != sync::Identity::with_mtime) return true;
+  const bool timed = parts.wanted.identity == sync::Identity::with_mtime;
+  if (!timed && entry.extra.empty()) return true;
   const std::optional<struct stat> now = tree.look(path);
-  return now && mtime_ns(*now) == entry.mtime_ns;
+  return now && (!timed || mtime_ns(*now) == entry.mtime_ns) && parts.owners->has(*now, entry.extra);
 }
 
 void Changes::add(const std::vector<sync::EntryRef>& files) {
@@ -222,6 +225,7 @@ void Stage::set_wanted(sync::Tree wanted) {
   }
   parts_->wanted_names = sync::HardLinks(wanted);
   if (parts_->base) parts_->base_names = sync::HardLinks(parts_->base->tree);
+  parts_->owners->expect(wanted);
   parts_->changes.expect(wanted.folders.size());
   parts_->settled.assign(wanted.folders.size(), 0);
   parts_->wanted = std::move(wanted);
@@ -234,7 +238,9 @@ bool Stage::has(sync::EntryRef file) const {
 bool Stage::fit_spare(const std::vector<sync::EntryRef>& rebuilt) {
   const std::shared_ptr<const sync::Seal> spare = std::exchange(parts_->spare, nullptr);
   if (!spare) return false;
-  parts_->fitted = agent::fit_spare(*parts_, spare->tree, rebuilt);
+  // What is not kept any more would stay on what stays.
+  const bool suits = !spare->tree.keeps.any() || spare->tree.keeps == parts_->wanted.keeps;
+  parts_->fitted = suits && agent::fit_spare(*parts_, spare->tree, rebuilt);
   if (!parts_->fitted) begin_anew(*parts_);
   return parts_->fitted;
 }
@@ -273,9 +279,10 @@ void Stage::make_links() {
       // In place what is live is looked at, else what the spare had.
       const Beneath& there = parts.inplace() ? parts.site->root : parts.tree;
       const bool reachable = !parts.inplace() || look_if_reachable(*parts.site, path);
-      if (reachable && is_link(there, path, parts.wanted, entry)) continue;
+      if (reachable && is_link(parts, there, path, entry)) continue;
       const std::string slot = parts.slot(path);
       parts.tree.make_link(slot, entry.target);
+      parts.owners->give(parts.tree, slot, entry.extra);
       if (has_mtime(parts.wanted, entry.mtime_ns)) parts.tree.set_mtime(slot, entry.mtime_ns);
       parts.changes.add_folder(i);
       reach("stage: link made");

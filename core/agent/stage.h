@@ -111,7 +111,7 @@ class Stage {
   const std::string& path() const;
 
   // The complete tree this release shall be, sealed. Throws Error(protocol) when it is not canonical,
-  // Error(refused) when it would write into .porter.
+  // Error(refused) when it would write into .porter, or has owners whom this user may not give files to.
   void set_wanted(sync::Tree wanted);
   const sync::Tree& wanted() const;
 

@@ -43,9 +43,10 @@ void fill_file(const Slot& slot, int fd, std::string_view bytes) {
 }
 
 template <class Wanted>
-bool has_mode_and_time(const sync::Tree& tree, const Wanted& wanted, const struct stat& info) {
-  const bool timed = tree.identity == sync::Identity::with_mtime;
-  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns);
+bool has_all_but_content(const StageParts& parts, const Wanted& wanted, const struct stat& info) {
+  const bool timed = parts.wanted.identity == sync::Identity::with_mtime;
+  return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns) &&
+         parts.owners->has(info, wanted.extra);
 }
 
 // Finds wanted content in the live release and takes it over. One a thread; what all share is the index.
@@ -100,7 +101,7 @@ class Cloner {
 
   // Layout inplace: the very file stays.
   bool keeps(const struct stat& info, sync::Entry& entry) const {
-    if (!is_settled(parts_.wanted, entry, info)) return false;
+    if (!is_settled(parts_, entry, info)) return false;
     entry.stamp = stamp_of(info);
     return true;
   }
@@ -116,7 +117,7 @@ class Cloner {
   bool second_name(int from, const struct stat& before, sync::EntryRef ref) const {
     if (parts_.take != Take::hard || parts_.inplace()) return false;
     sync::Entry& entry = parts_.wanted.at(ref);
-    if (!is_settled(parts_.wanted, entry, before)) return false;
+    if (!is_settled(parts_, entry, before)) return false;
     const std::string path = parts_.wanted.path_of(ref);
     if (!parts_.tree.name_file(from, path)) return false;
     entry.stamp = stamp_of(stat_of(from, path));
@@ -176,12 +177,12 @@ UniqueFd make_large_file(const Slot& slot) {
   return fd;
 }
 
-bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info) {
-  return has_mode_and_time(wanted, entry, info);
+bool is_settled(const StageParts& parts, const sync::Entry& entry, const struct stat& info) {
+  return has_all_but_content(parts, entry, info);
 }
 
-bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info) {
-  return has_mode_and_time(wanted, folder, info);
+bool is_settled(const StageParts& parts, const sync::Folder& folder, const struct stat& info) {
+  return has_all_but_content(parts, folder, info);
 }
 
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
@@ -201,11 +202,15 @@ bool set_mtime(int fd, std::int64_t mtime_ns) {
 
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref) {
   sync::Entry& entry = parts.wanted.at(ref);
-  const auto failed = [&] { return base::system_error(parts.tree.label(parts.wanted.path_of(ref)), errno); };
+  const std::string subject = parts.tree.label(parts.wanted.path_of(ref));
+  const auto failed = [&] { return base::system_error(subject, errno); };
   if (has_mtime(parts.wanted, entry.mtime_ns) && !set_mtime(fd, entry.mtime_ns)) throw failed();
   struct stat info {};
   if (::fstat(fd, &info) != 0) throw failed();
-  if ((info.st_mode & 07777U) != entry.mode && (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
+  // Before the mode: to be given away takes setuid and setgid.
+  const bool given = !entry.extra.empty() && parts.owners->give(fd, info, entry.extra, subject);
+  if ((given || (info.st_mode & 07777U) != entry.mode) &&
+      (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
     throw failed();
   if (parts.site->durable() && entry.size >= kWriteBackEarly)
     ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);  // a hint; errors show at the sync

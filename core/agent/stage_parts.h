@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/agent/held_folder.h"
+#include "core/agent/owner_ids.h"
 #include "core/agent/site_folders.h"
 #include "core/agent/write_back.h"
 #include "core/sync/file_digest.h"
@@ -85,6 +86,7 @@ struct StageParts {
   LiveIndex live_index;  // of base
   sync::HardLinks base_names;
   sync::HardLinks wanted_names;
+  std::unique_ptr<OwnerIds> owners = std::make_unique<OwnerIds>();
   sync::Tree wanted;  // an entry's stamp says that its file is done (a file system has no inode 0)
   // What the tree held when it was taken as a spare; until fit_spare().
   std::shared_ptr<const sync::Seal> spare;
@@ -123,19 +125,18 @@ using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 
-// Whether mode and, where it counts, time of a file (or folder) are as wanted.
-bool is_settled(const sync::Tree& wanted, const sync::Entry& entry, const struct stat& info);
-bool is_settled(const sync::Tree& wanted, const sync::Folder& folder, const struct stat& info);
-// Whether `path` is the wanted link, with its time where that counts.
-bool is_link(const Beneath& tree, const std::string& path, const sync::Tree& wanted,
-             const sync::Entry& entry);
+// Whether mode, owner and, where it counts, time of a file (or folder) are as wanted.
+bool is_settled(const StageParts& parts, const sync::Entry& entry, const struct stat& info);
+bool is_settled(const StageParts& parts, const sync::Folder& folder, const struct stat& info);
+// Whether `path` is the wanted link, with its owner, and its time where that counts.
+bool is_link(const StageParts& parts, const Beneath& tree, const std::string& path, const sync::Entry& entry);
 // Whether a file has the wanted content: told by size, or by a stamp that was never touched since it was
 // `known`. Nothing: only reading it can tell.
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
                                      const sync::Entry* known);
 // Sets the time alone of what is open; false with errno.
 bool set_mtime(int fd, std::int64_t mtime_ns);
-// Mode, time and stamp of a file whose content is complete.
+// Owner, mode, time and stamp of a file whose content is complete.
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref);
 
 // Where a file of the stage is made.
@@ -180,8 +181,8 @@ class Unfinished {
 inline constexpr std::string_view kNotSynced = "not_synced";
 
 // A tree that was a spare becomes the wanted one, as far as that is possible without any content: what is not
-// wanted, or is not proven to be as wanted, goes; what is gets mode and time. Folders that are missing are
-// made. False when the spare is not what its seal said, so that nothing can be built on it.
+// wanted, or is not proven to be as wanted, goes; what is gets owner, mode and time. Folders that are missing
+// are made. False when the spare is not what its seal said, so that nothing can be built on it.
 bool fit_spare(StageParts& parts, const sync::Tree& spare, const std::vector<sync::EntryRef>& rebuilt);
 
 }  // namespace porter::agent

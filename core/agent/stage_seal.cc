@@ -59,6 +59,7 @@ sync::Tree walk_stage(const StageParts& parts) {
   const sync::Tree known = trusted(parts);
   sync::WalkOptions options;
   options.identity = parts.wanted.identity;
+  options.keeps = parts.wanted.keeps;
   options.modes = sync::ModePolicy::exact;
   options.special = sync::SpecialFiles::skip;
   options.stamps = sync::Stamps::yes;

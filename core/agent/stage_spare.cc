@@ -72,8 +72,7 @@ class Fitter {
       changed |= !stays(*here, found, index, was);
     if (changed) parts_.changes.add_folder(index);
     struct stat info {};
-    parts_.settled[index] =
-        ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_.wanted, wanted, info);
+    parts_.settled[index] = ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_, wanted, info);
   }
 
   static const Beneath* try_open(HeldFolder& held, const std::string& path) {
@@ -92,7 +91,7 @@ class Fitter {
       const auto entry = static_cast<std::uint32_t>(wanted - folder.entries.data());
       const sync::Entry* known = was == nullptr ? nullptr : was->find_near(entry, found.name);
       if (wanted->kind == sync::Kind::folder && found.kind == EntryKind::folder) return true;
-      if (wanted->kind == sync::Kind::link && is_link(here, found.name, parts_.wanted, *wanted)) return true;
+      if (wanted->kind == sync::Kind::link && is_link(parts_, here, found.name, *wanted)) return true;
       if (wanted->kind == sync::Kind::file && found.kind == EntryKind::file &&
           (keep_file(here, {index, entry}, known) || keep_basis(here, {index, entry})))
         return true;
@@ -113,7 +112,7 @@ class Fitter {
     if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
     if (!S_ISREG(info.st_mode) || !is_our_own(ref, info)) return false;
     if (!holds(here, entry, info, known)) return false;
-    if (is_settled(parts_.wanted, entry, info)) {
+    if (is_settled(parts_, entry, info)) {
       entry.stamp = stamp_of(info);
       return true;
     }
@@ -143,9 +142,9 @@ class Fitter {
     const char* name = entry.name.c_str();
     if (::fstatat(here.descriptor(), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
         info.st_nlink > 1 || entry.size < sync::kTableFrom ||
-        static_cast<std::uint64_t>(info.st_size) != entry.size ||
-        ::fchmodat(here.descriptor(), name, 0600, 0) != 0)
+        static_cast<std::uint64_t>(info.st_size) != entry.size)
       return false;
+    here.set_mode(entry.name, 0600);
     parts_.bases.add(ref);
     return true;
   }

@@ -100,7 +100,9 @@ std::vector<protocol::SiteState> AgentEndpoint::look(const std::vector<protocol:
 sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const sync::Composed& composed) {
   return base::while_doing(fmt::format("comparing with {} on {}", site.path, where()), [&] {
     const Wire::Use use(*wire_, "compare");
-    wire_->send(protocol::CompareBegin{site, static_cast<protocol::Identity>(composed.tree.identity)});
+    const sync::Tree& tree = composed.tree;
+    wire_->send(
+        protocol::CompareBegin{site, static_cast<protocol::Identity>(tree.identity), tree.keeps.to_byte()});
     return sync::make_plan(composed.tree, exchange_base(*wire_, composed.tree));
   });
 }

@@ -77,7 +77,7 @@ StageSender::StageSender(Wire& wire, const protocol::StageRequest& request, cons
 
 protocol::StageReport StageSender::send() {
   protocol::StageBegin begin{request_, static_cast<protocol::Identity>(composed_.tree.identity),
-                             composed_.tree.root_digest()};
+                             composed_.tree.keeps.to_byte(), composed_.tree.root_digest()};
   wire_.send(begin);
   const sync::Tree base = exchange_base(wire_, composed_.tree);
   begun_ = true;

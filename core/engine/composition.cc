@@ -30,6 +30,18 @@ sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
   return rules;
 }
 
+sync::Keeps keeps_of(const settings::ModuleSettings& settings) {
+  switch (settings.owners()) {
+    case settings::Owners::names:
+      return {sync::Owners::names, false};
+    case settings::Owners::numbers:
+      return {sync::Owners::numbers, false};
+    case settings::Owners::none:
+      break;
+  }
+  return {};
+}
+
 sync::WalkOptions walk_options(source::Checkout::Identity identity, const sync::IgnoreRules& rules,
                                const settings::ModuleSettings& settings, const base::CancelToken& cancel) {
   const bool plain = identity == source::Checkout::Identity::plain_folder;
@@ -37,6 +49,7 @@ sync::WalkOptions walk_options(source::Checkout::Identity identity, const sync::
   options.ignore = &rules;
   options.identity = plain ? sync::Identity::with_mtime : sync::Identity::content_only;
   options.modes = plain ? sync::ModePolicy::preserve : sync::ModePolicy::normalise;
+  if (plain) options.keeps = keeps_of(settings);
   const bool skip = settings.special() == settings::SpecialFiles::skip;
   options.special = skip ? sync::SpecialFiles::skip : sync::SpecialFiles::refuse;
   options.cancel = cancel;
@@ -86,7 +99,8 @@ std::string walk_key(const source::Checkout& checkout, const settings::ModuleSet
   std::string key = walk_prefix(checkout) + base::join(settings.exclude(), "\n");
   if (settings.layout() == settings::Layout::inplace)
     key += "\n\n" + base::join(settings.shared_paths(), "\n");
-  return key + (settings.special() == settings::SpecialFiles::skip ? "\n\nskip\n" : "\n");
+  const bool skip = settings.special() == settings::SpecialFiles::skip;
+  return key + fmt::format("\n\n{} {}\n", skip ? "skip" : "refuse", keeps_of(settings).to_byte());
 }
 
 // What else a composition depends on.

@@ -162,13 +162,21 @@ void name_release(const Run& run, ModuleRun& module) {
   }
 }
 
+// On any host: they share what is built.
+bool keeps_owners(const ModuleRun& module) {
+  return std::any_of(module.targets.begin(), module.targets.end(), [](const Deployment* deployment) {
+    return deployment->settings->owners() != settings::Owners::none;
+  });
+}
+
 // A copy of the source to build in; no other run builds there while the checkout lives.
 void make_private_checkout(Run& run, ModuleRun& module) {
   const std::filesystem::path builds = run.around.world.cache_folder() / "builds" / run.project.id;
   base::make_folders(builds, 0700);
   auto hold = std::make_shared<const source::FolderLock>(
       source::FolderLock::wait(builds / (module.module->name + ".lock"), run.shield.waits()));
-  module.checkout = source::make_private(module.checkout, builds / module.module->name, run.shield.waits());
+  module.checkout = source::make_private(module.checkout, builds / module.module->name, run.shield.waits(),
+                                         {keeps_owners(module)});
   module.checkout.hold = std::move(hold);
 }
 

@@ -80,11 +80,11 @@ void describe(A& a, UnfreezeSite& m) {
 }
 template <class A>
 void describe(A& a, StageBegin& m) {
-  describe(a, m.request), a.choice(m.identity, 3), a.digest(m.wanted);
+  describe(a, m.request), a.choice(m.identity, 3), a.number(m.keeps), a.digest(m.wanted);
 }
 template <class A>
 void describe(A& a, CompareBegin& m) {
-  describe(a, m.site), a.choice(m.identity, 3);
+  describe(a, m.site), a.choice(m.identity, 3), a.number(m.keeps);
 }
 template <class A>
 void describe(A& a, FolderDigests& m) {

@@ -16,7 +16,7 @@
 namespace porter::protocol {
 
 // The version: a peer with another major is refused, a higher minor only adds messages and features.
-constexpr std::uint16_t kMajor = 4;
+constexpr std::uint16_t kMajor = 5;
 constexpr std::uint16_t kMinor = 0;
 
 // Pieces of streams (trees, content, tables, signatures, deltas) are at most this long.
@@ -194,12 +194,14 @@ struct StageBegin {
   static constexpr Type kType = Type::stage_begin;
   StageRequest request;
   Identity identity = Identity::content_only;
-  base::Digest wanted{};  // root digest of the wanted tree
+  std::uint64_t keeps = 0;  // what the tree keeps beside: sync::Keeps as a byte
+  base::Digest wanted{};    // root digest of the wanted tree
 };
 struct CompareBegin {
   static constexpr Type kType = Type::compare_begin;
   SiteQuery site;
   Identity identity = Identity::content_only;
+  std::uint64_t keeps = 0;
 };
 
 // A piece of a byte stream that is longer than a frame.

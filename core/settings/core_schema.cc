@@ -139,6 +139,12 @@ std::vector<OptionSpec> module_options() {
        "refuse",
        "Pipes, sockets and devices in the source: refuse: an error that names them; skip: they are left out.",
        {"refuse", "skip"}},
+      {"owners",
+       Type::choice,
+       "no",
+       "Owner and group of what a plain folder holds: no: whoever deploys. names: as in the source, by name. "
+       "numbers: as in the source, by number.",
+       {"no", "names", "numbers"}},
   };
 }
 

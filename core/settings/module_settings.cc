@@ -108,6 +108,12 @@ SpecialFiles ModuleSettings::special() const {
   return option("module", "special").text == "skip" ? SpecialFiles::skip : SpecialFiles::refuse;
 }
 
+Owners ModuleSettings::owners() const {
+  const std::string text = option("module", "owners").text;
+  if (text == "names") return Owners::names;
+  return text == "numbers" ? Owners::numbers : Owners::none;
+}
+
 std::vector<std::string> ModuleSettings::shared_paths() const {
   return as_list(option("shared", "paths"));
 }

@@ -26,6 +26,8 @@ enum class Durability { full, none };
 enum class Deletion { listed, unknown };
 // What becomes of pipes, sockets and devices in the source; none is ever deployed.
 enum class SpecialFiles { refuse, skip };
+// Who owns what is deployed: whoever deploys it, or as in the source.
+enum class Owners { none, names, numbers };
 
 struct ConfigFile {
   std::string destination;  // relative to the tree
@@ -59,6 +61,7 @@ class ModuleSettings {
   Durability durability() const;
   Deletion deletion() const;
   SpecialFiles special() const;
+  Owners owners() const;
   std::vector<std::string> shared_paths() const;
   const std::vector<ConfigFile>& config_files() const { return config_files_; }
   // <module folder>/config/<config>; empty without a config.

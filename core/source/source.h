@@ -75,11 +75,16 @@ class Source {
 // name, and Error(missing) for a module without files.
 std::unique_ptr<Source> make_source(const SourceRequest& request);
 
-// A copy of a checkout in `target` (made, or emptied first) with modes, mtimes and symlinks kept, for builds
-// and handlers that change a plain folder's files. Devices, sockets and pipes are left out: whether the
-// source may hold them is said when it is walked. An empty tree gives an empty folder. Throws Error(io) and
+// What a copy keeps beside content, modes, mtimes and symlinks.
+struct Kept {
+  bool owners = false;
+};
+
+// A copy of a checkout in `target` (made, or emptied first), for builds and handlers that change a plain
+// folder's files. Devices, sockets and pipes are left out: whether the source may hold them is said when it
+// is walked. An empty tree gives an empty folder. Throws Error(io), also for an owner who cannot be kept, and
 // Interrupted.
 Checkout make_private(const Checkout& checkout, const std::filesystem::path& target,
-                      const base::CancelToken& cancel);
+                      const base::CancelToken& cancel, Kept kept = {});
 
 }  // namespace porter::source

@@ -158,6 +158,7 @@ std::vector<FolderDigest> decode_folder_digests(std::string_view bytes) {
 Tree make_part(const Tree& mine, const std::vector<FolderDigest>& theirs) {
   Tree part;
   part.identity = mine.identity;
+  part.keeps = mine.keeps;
   for (std::size_t i = 0; i < mine.folders.size();) {
     const Folder& folder = mine.folders[i];
     const FolderDigest* known = find_digest(theirs, folder.path);
@@ -174,6 +175,7 @@ Tree make_part(const Tree& mine, const std::vector<FolderDigest>& theirs) {
 Tree part_without(const Tree& tree, const std::vector<std::uint32_t>& branches) {
   Tree part;
   part.identity = tree.identity;
+  part.keeps = tree.keeps;
   if (!branches.empty() && branches.front() == 0) {
     part.folders.push_back(tree.folders.front());
     return part;

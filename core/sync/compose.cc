@@ -146,14 +146,22 @@ Composer::Origin Composer::origin_of(std::string_view path) const {
   return known == origins_.end() ? Origin{Layer::source, std::string(kSourceOrigin)} : known->second;
 }
 
+// What is put into a folder belongs to whom the folder belongs to.
+PackedExtra Composer::extra_for(std::string_view path) {
+  const PackedExtra& above = folder_at(parent_path(path)).extra;
+  return above.empty() ? PackedExtra() : PackedExtra(Extra{above.unpack().owner, {}});
+}
+
 // Where nothing is, in a folder that is there.
 void Composer::insert(std::string_view path, Entry entry, const Origin& origin) {
+  entry.extra = extra_for(path);
   origins_.insert_or_assign(std::string(path), origin);
   if (entry.kind == Kind::folder) {
     Folder folder;
     folder.path = path;
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
+    folder.extra = entry.extra;
     const auto at = std::lower_bound(
         tree_.folders.begin(), tree_.folders.end(), path,
         [](const Folder& known, std::string_view wanted) { return compare_paths(known.path, wanted) < 0; });
@@ -200,7 +208,10 @@ void Composer::place(std::string_view path, Entry entry, Layer layer, const std:
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
   }
-  if (!folders) give_up_first_name(tree_, path);
+  if (!folders) {
+    give_up_first_name(tree_, path);
+    entry.extra = extra_for(path);
+  }
   std::vector<Entry>& row = folder_at(parent_path(path)).entries;
   row[static_cast<std::size_t>(found - row.data())] = std::move(entry);
   origins_.insert_or_assign(std::string(path), from);

@@ -71,7 +71,8 @@ class Composed {
 class Composer {
  public:
   // `walked` is the source as read from the folder `root` (absolute), sealed. `fixed_mtime_ns`, when given,
-  // becomes the mtime of everything (the commit's time, for sources whose mtimes mean nothing). Otherwise
+  // becomes the mtime of everything (the commit's time, for sources whose mtimes mean nothing). What is added
+  // to a tree that keeps owners gets that of its folder. Without a fixed mtime
   // files that have none of their own, and folders made here, get the newest mtime that `walked` holds, so
   // that composing twice gives the same tree.
   Composer(Tree walked, std::string root, std::optional<std::int64_t> fixed_mtime_ns);
@@ -101,6 +102,7 @@ class Composer {
 
   Folder& folder_at(std::string_view path);
   Origin origin_of(std::string_view path) const;
+  PackedExtra extra_for(std::string_view path);
   void insert(std::string_view path, Entry entry, const Origin& origin);
   void place(std::string_view path, Entry entry, Layer layer, const std::string& origin);
   void make_parents(std::string_view path, const Origin& origin);

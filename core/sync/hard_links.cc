@@ -9,7 +9,8 @@ namespace porter::sync {
 namespace {
 
 bool says_the_same(const Entry& a, const Entry& b) {
-  return a.mode == b.mode && a.mtime_ns == b.mtime_ns && a.size == b.size && a.digest == b.digest;
+  return a.mode == b.mode && a.mtime_ns == b.mtime_ns && a.size == b.size && a.digest == b.digest &&
+         a.extra == b.extra;
 }
 
 void link_all(Tree& tree, std::vector<EntryRef> names) {

@@ -69,8 +69,8 @@ ByteReader checked(std::string_view bytes) {
 
 std::uint8_t read_version(ByteReader& reader) {
   const std::uint8_t version = reader.u8();
-  if (version != kSealVersion && version != kWireTree)
-    throw Error(Code::refused, fmt::format("seal format {}, this program knows {}", version, kSealVersion))
+  if (version != kSealVersion && version != kWireTree && version != kSealWithExtras)
+    throw Error(Code::refused, fmt::format("seal format {}, this program knows {}", version, kSealWithExtras))
         .hint("use the newer porter-admin that wrote it");
   return version;
 }
@@ -97,7 +97,7 @@ auto reading(std::string_view subject, Work&& work) -> decltype(work()) {
 
 std::string encode_seal(const SealHeader& header, const Tree& tree) {
   ByteWriter writer;
-  writer.raw(kMagic).u8(kSealVersion);
+  writer.raw(kMagic).u8(tree.keeps.any() ? kSealWithExtras : kSealVersion);
   writer.text(encode_header(header, tree.root_digest()));
   writer.digest(header_checksum(writer.data()));
   write_tree_file(writer, tree);
@@ -131,7 +131,8 @@ std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::str
     if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
     ByteReader reader(bytes, "seal");
     reader.raw(kMagic.size());
-    if (reader.u8() != kSealVersion) return std::nullopt;
+    const std::uint8_t version = reader.u8();
+    if (version != kSealVersion && version != kSealWithExtras) return std::nullopt;
     const std::uint64_t length = reader.varint();
     if (length + kDigestBytes > reader.remaining()) return std::nullopt;
     const std::string_view header = reader.raw(static_cast<std::size_t>(length));

@@ -49,5 +49,7 @@ SealHeader decode_seal_header(std::string_view bytes, std::string_view subject);
 std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::string_view subject);
 
 constexpr std::uint8_t kSealVersion = 2;
+// Of releases that keep extras, so that programs which know nothing of them do not take it for damaged.
+constexpr std::uint8_t kSealWithExtras = 3;
 
 }  // namespace porter::sync

@@ -90,7 +90,8 @@ class Planner {
     const Folder& folder = wanted_.folders[index];
     if (there == nullptr) {
       plan_.make_folders.push_back(index);
-    } else if (there->mode != folder.mode || !same_time(there->mtime_ns, folder.mtime_ns)) {
+    } else if (there->mode != folder.mode || !same_time(there->mtime_ns, folder.mtime_ns) ||
+               !(there->extra == folder.extra)) {
       plan_.set_folders.push_back(index);
     } else {
       return;
@@ -104,7 +105,7 @@ class Planner {
     if (entry.kind == Kind::file) plan_file(ref, entry, old);
     if (entry.kind != Kind::link && entry.kind != Kind::hard_link) return;
     const bool equal = old != nullptr && old->kind == entry.kind && old->target == entry.target &&
-                       same_time(old->mtime_ns, entry.mtime_ns);
+                       same_time(old->mtime_ns, entry.mtime_ns) && old->extra == entry.extra;
     if (equal) return;
     plan_.make_links.push_back(ref);
     ++plan_.totals.links;
@@ -114,7 +115,8 @@ class Planner {
     FileStep step;
     step.wanted = ref;
     if (old != nullptr && old->kind == Kind::file && old->digest == entry.digest && old->size == entry.size) {
-      const bool equal = old->mode == entry.mode && same_time(old->mtime_ns, entry.mtime_ns);
+      const bool equal =
+          old->mode == entry.mode && same_time(old->mtime_ns, entry.mtime_ns) && old->extra == entry.extra;
       step.action = equal ? Action::same : Action::clone;
       step.why = equal ? Why::equal : Why::metadata;
       set_basis(step, wanted_.folders[ref.folder], *old);
@@ -279,7 +281,7 @@ std::string explain_file(const FileStep& step, const Entry& entry) {
     case Why::equal:
       return "not sent: equal to the base";
     case Why::metadata:
-      return "not sent: the base has this content, with another mode or time";
+      return "not sent: the base has this content, with another mode, time, owner or attribute";
     case Why::moved:
       return fmt::format("not sent: the base has this content at \"{}\"", base::printable(step.from));
     case Why::absent:
@@ -308,7 +310,8 @@ std::string explain_entry(const SyncPlan& plan, const Tree& wanted, std::string_
   for (const std::uint32_t index : plan.make_folders)
     if (wanted.folders[index].path == path) return "a folder to make: the base has none there";
   for (const std::uint32_t index : plan.set_folders)
-    if (wanted.folders[index].path == path) return "a folder whose mode or time differs from the base's";
+    if (wanted.folders[index].path == path)
+      return "a folder whose mode, time, owner or attributes differ from the base's";
   return "nothing to do: equal to the base";
 }
 
@@ -321,7 +324,7 @@ bool SyncPlan::empty() const {
 }
 
 SyncPlan make_plan(const Tree& wanted, const Tree& base, const PlanOptions& options) {
-  if (wanted.identity != base.identity)
+  if (wanted.identity != base.identity || !(wanted.keeps == base.keeps))
     throw Error(Code::internal, "plan: wanted and base were sealed with different kinds of identity");
   return Planner(wanted, base, options).make();
 }

@@ -21,7 +21,7 @@ enum class Action : std::uint8_t {
 
 enum class Why : std::uint8_t {
   equal,       // same
-  metadata,    // clone: mode or mtime differs
+  metadata,    // clone: mode, mtime or extra differs
   moved,       // clone: another path of the base holds this content
   absent,      // whole: base has nothing at this path
   other_kind,  // whole: base has a folder or a link there
@@ -62,7 +62,7 @@ struct SyncPlan {
   std::vector<std::uint32_t> same_folders;  // of wanted: equal to the base's with all below; topmost only
   std::vector<FileStep> files;              // all other files of wanted, in its order
   std::vector<std::uint32_t> make_folders;  // of wanted: base has none there; parents first
-  std::vector<std::uint32_t> set_folders;   // of wanted: base has it with another mode or mtime
+  std::vector<std::uint32_t> set_folders;   // of wanted: base has it with another mode, mtime or extra
   std::vector<EntryRef> make_links;         // of wanted: absent in base, or leading elsewhere
   std::vector<Removal> removals;  // of base, absent in wanted or of another kind there; children first
   PlanTotals totals;
@@ -73,8 +73,8 @@ struct SyncPlan {
 
 // `wanted` is whole. `base` may be a part (make_part): folders that it lacks must have the digest of wanted's
 // folder at the same path, else Error(protocol). No base at all is a tree with an empty root. Both sealed
-// with the same kind of identity (a whole tree can be sealed anew with the other one). With content_only a
-// file or folder whose mtime alone differs is the same.
+// with the same kind of identity and keeping the same (a whole tree can be sealed anew with the other one).
+// With content_only a file or folder whose mtime alone differs is the same.
 SyncPlan make_plan(const Tree& wanted, const Tree& base, const PlanOptions& options = {});
 
 // One sentence on what happens at `path` and why: "app.js: sent as a delta: the content differs (base 1.2

@@ -16,6 +16,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view kFolderTag = "porter.folder.1\n";
+constexpr std::string_view kFolderTagWithExtras = "porter.folder.2\n";
 
 Error not_canonical(std::string_view path, std::string_view why) {
   return {Code::protocol, fmt::format("tree: \"{}\": {}", base::printable(path), why)};
@@ -32,7 +33,7 @@ bool is_joined(std::string_view path, std::string_view folder, std::string_view 
          path.starts_with(folder) && path.ends_with(name);
 }
 
-void write_identity(base::ByteWriter& writer, const Entry& entry, Identity identity) {
+void write_identity(base::ByteWriter& writer, const Entry& entry, Identity identity, Keeps keeps) {
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
   switch (entry.kind) {
     case Kind::folder:
@@ -50,27 +51,32 @@ void write_identity(base::ByteWriter& writer, const Entry& entry, Identity ident
       if (identity != Identity::content_only) writer.signed_varint(entry.mtime_ns);
       break;
   }
+  const bool alone =
+      entry.kind == Kind::file || entry.kind == Kind::link;  // a folder's digest covers its own
+  if (alone && keeps.any()) writer.text(entry.extra.bytes());
 }
 
-base::Digest digest_of(const Folder& folder, Identity identity) {
+base::Digest digest_of(const Folder& folder, Identity identity, Keeps keeps) {
   base::ByteWriter writer;
-  writer.raw(kFolderTag).u8(static_cast<std::uint8_t>(identity)).varint(folder.mode);
-  writer.varint(folder.entries.size());
+  writer.raw(keeps.any() ? kFolderTagWithExtras : kFolderTag).u8(static_cast<std::uint8_t>(identity));
+  if (keeps.any()) writer.u8(keeps.to_byte()).text(folder.extra.bytes());
+  writer.varint(folder.mode).varint(folder.entries.size());
   for (const Entry& entry : folder.entries)
-    write_identity(writer, entry, identity);
+    write_identity(writer, entry, identity, keeps);
   return base::sha256(writer.data());
 }
 
 const char* hard_link_fault(const Entry& entry) {
-  if (entry.mode != 0 || entry.mtime_ns != 0 || entry.digest != base::Digest{})
-    return "a hard link with mode, time or digest";
+  if (entry.mode != 0 || entry.mtime_ns != 0 || entry.digest != base::Digest{} || !entry.extra.empty())
+    return "a hard link with mode, time, digest or owner";
   if (entry.target.empty() || entry.target.size() > kMaxPath) return "a target of impossible length";
   return nullptr;
 }
 
 // Null, or what is wrong with the fields of an entry by itself.
-const char* entry_fault(const Entry& entry) {
+const char* entry_fault(const Entry& entry, Keeps keeps) {
   if (const char* fault = name_fault(entry.name)) return fault;
+  if (const char* fault = extra_fault(entry.extra, keeps)) return fault;
   if (entry.mode > 07777U) return "mode beyond 07777";
   if (entry.kind != Kind::file && entry.size != 0) return "a size on what is no file";
   if (entry.kind != Kind::file && entry.stamp != Stamp{}) return "a stamp on what is no file";
@@ -81,10 +87,10 @@ const char* entry_fault(const Entry& entry) {
   return entry.target.find('\0') == std::string::npos ? nullptr : "a target that holds NUL";
 }
 
-void check_entries(const Folder& folder) {
+void check_entries(const Folder& folder, Keeps keeps) {
   const Entry* before = nullptr;
   for (const Entry& entry : folder.entries) {
-    const char* fault = entry_fault(entry);
+    const char* fault = entry_fault(entry, keeps);
     if (fault == nullptr && folder.path.size() + 1 + entry.name.size() > kMaxPath) fault = "path too long";
     if (fault == nullptr && before != nullptr && before->name >= entry.name) fault = "out of order";
     if (fault != nullptr) throw not_canonical(join_path(folder.path, entry.name), fault);
@@ -119,7 +125,8 @@ class OrderCheck {
     const Folder& folder = tree_.folders[index];
     const Entry* entry = next_entry_for(&folder);
     if (entry == nullptr) throw not_canonical(folder.path, "a folder that no entry names here");
-    if (entry->mode != folder.mode || entry->mtime_ns != folder.mtime_ns || entry->digest != folder.digest)
+    if (entry->mode != folder.mode || entry->mtime_ns != folder.mtime_ns || entry->digest != folder.digest ||
+        !(entry->extra == folder.extra))
       throw not_canonical(folder.path, "folder and entry disagree");
   }
 
@@ -226,7 +233,7 @@ void Tree::seal_digests() {
   const std::vector<std::uint32_t> parent = parents();
   for (std::size_t i = folders.size(); i-- > 0;) {
     Folder& folder = folders[i];
-    folder.digest = digest_of(folder, identity);
+    folder.digest = digest_of(folder, identity, keeps);
     if (i == 0) break;
     // Parents come first, so the parent's digest is computed after this.
     const Entry* entry = folders[parent[i]].find(base_name(folder.path));
@@ -235,6 +242,17 @@ void Tree::seal_digests() {
     own.mode = folder.mode;
     own.mtime_ns = folder.mtime_ns;
     own.digest = folder.digest;
+    own.extra = folder.extra;
+  }
+}
+
+void Tree::keep(Keeps other) {
+  if (other == keeps) return;
+  keeps = other;
+  for (Folder& folder : folders) {
+    folder.extra = {};
+    for (Entry& entry : folder.entries)
+      entry.extra = {};
   }
 }
 
@@ -321,7 +339,8 @@ void check_canonical(const Tree& tree, Completeness completeness) {
   for (std::size_t i = 0; i < tree.folders.size(); ++i) {
     const Folder& folder = tree.folders[i];
     if (folder.mode > 07777U) throw not_canonical(folder.path, "mode beyond 07777");
-    check_entries(folder);
+    if (const char* fault = extra_fault(folder.extra, tree.keeps)) throw not_canonical(folder.path, fault);
+    check_entries(folder, tree.keeps);
     if (i > 0) order.claim(i);
     order.enter(i);
   }

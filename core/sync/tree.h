@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/sync/extra.h"
 
 namespace porter::sync {
 
@@ -51,6 +52,7 @@ struct Entry {
   std::uint64_t size = 0;     // files only
   base::Digest digest{};      // content of a file, everything below a folder; zero for links of either kind
   std::string target;         // links: where they lead; hard links: the file's first path, from the root
+  PackedExtra extra;          // what the tree keeps of it; nothing for hard links
   Stamp stamp;                // files, in seals only; never part of identity
   friend bool operator==(const Entry&, const Entry&) = default;
 };
@@ -61,6 +63,7 @@ struct Folder {
   std::uint32_t mode = 0755;
   std::int64_t mtime_ns = 0;
   base::Digest digest{};
+  PackedExtra extra;
   std::vector<Entry> entries;
 
   // By name; null when there is none.
@@ -78,19 +81,22 @@ struct EntryRef {
 };
 
 // Folders parents first, in the byte order of their paths' components (compare_paths); [0] is the root. Every
-// entry of kind folder has a Folder of its own with the same mode, mtime and digest.
+// entry of kind folder has a Folder of its own with the same mode, mtime, digest and extra.
 //
 // A *part* of a tree (make_part in compare.h) is the same, except that an entry of kind folder may lack its
 // Folder: what is below is then known by its digest only.
 struct Tree {
   Identity identity = Identity::content_only;
+  Keeps keeps;
   std::vector<Folder> folders;
 
   // Computes every folder's digest from the leaves up (docs/formats.md, "Tree digest") and copies it, with
-  // the folder's mode and mtime, into its parent's entry. Call after building. Folders of which a part says
-  // only the digest keep it. Requires folders and entries in order.
+  // the folder's mode, mtime and extra, into its parent's entry. Call after building. Folders of which a part
+  // says only the digest keep it. Requires folders and entries in order.
   void seal_digests();
   const base::Digest& root_digest() const { return folders.front().digest; }
+  // Makes it a tree of the same entries that keeps something else: what it knew of extras is forgotten.
+  void keep(Keeps other);
 
   // By path; null when there is none. The root is a folder, "", and no entry.
   const Folder* find_folder(std::string_view path) const;

@@ -15,6 +15,7 @@ using base::Code;
 using base::Error;
 
 constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWithExtras = 3;        // of trees that keep any
 constexpr std::uint8_t kWithoutLinkTimes = 1;  // the version before: seals of it lie about
 constexpr std::uint8_t kFolderByDigest = 4;  // beside the values of Kind: a folder that a part does not open
 constexpr std::size_t kLeastEntry = 4;       // bytes: kind, a name of one byte, one more
@@ -48,22 +49,24 @@ void write_folder_entry(ByteWriter& writer, const Tree& tree, const Folder& fold
   writer.u8(opened ? static_cast<std::uint8_t>(Kind::folder) : kFolderByDigest).text(entry.name);
   writer.varint(entry.mode).signed_varint(entry.mtime_ns);
   if (!opened) writer.digest(entry.digest);
+  if (tree.keeps.any()) writer.text(entry.extra.bytes());
 }
 
 void write_entry(ByteWriter& writer, const Tree& tree, const Folder& folder, const Entry& entry,
                  Stamps stamps) {
   if (entry.kind == Kind::folder) return write_folder_entry(writer, tree, folder, entry);
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
-  if (entry.kind == Kind::link) {
-    writer.signed_varint(entry.mtime_ns).text(entry.target);
-    return;
-  }
   if (entry.kind == Kind::hard_link) {
     writer.text(entry.target);
     return;
   }
-  writer.varint(entry.mode).signed_varint(entry.mtime_ns).varint(entry.size).digest(entry.digest);
-  if (stamps == Stamps::yes) write_stamp(writer, entry.stamp);
+  if (entry.kind == Kind::link) {
+    writer.signed_varint(entry.mtime_ns).text(entry.target);
+  } else {
+    writer.varint(entry.mode).signed_varint(entry.mtime_ns).varint(entry.size).digest(entry.digest);
+    if (stamps == Stamps::yes) write_stamp(writer, entry.stamp);
+  }
+  if (tree.keeps.any()) writer.text(entry.extra.bytes());
 }
 
 std::uint32_t read_mode(ByteReader& reader) {
@@ -91,17 +94,21 @@ class TreeDecoder {
 
   void read_head() {
     version_ = reader_.u8();
-    if (version_ != kVersion && version_ != kWithoutLinkTimes)
-      throw reader_.error(fmt::format("format {}, this program knows {}", version_, kVersion));
+    if (version_ != kVersion && version_ != kWithoutLinkTimes && version_ != kWithExtras)
+      throw reader_.error(fmt::format("format {}, this program knows {}", version_, kWithExtras));
     const std::uint8_t identity = reader_.u8();
     if (!is_identity(identity)) throw reader_.error("unknown kind of identity");
     tree_.identity = static_cast<Identity>(identity);
+    if (version_ == kWithExtras) tree_.keeps = read_keeps(reader_);
     const std::uint8_t stamps = reader_.u8();
     if (stamps > 1) throw reader_.error("unknown flags");
     stamps_ = stamps == 1 ? Stamps::yes : Stamps::no;
     root_.mode = read_mode(reader_);
     root_.mtime_ns = reader_.signed_varint();
+    root_.extra = read_extra();
   }
+
+  PackedExtra read_extra() { return version_ == kWithExtras ? extras_.read(reader_) : PackedExtra(); }
 
   // Reads the row of the next folder that an entry announced; false when there is none.
   bool open_next_folder() {
@@ -124,6 +131,7 @@ class TreeDecoder {
     folder.path = join_path(parent.path, entry.name);
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
+    folder.extra = entry.extra;
     path_bytes_ += folder.path.size();
     if (folder.path.size() > kMaxPath || stack_.size() >= kMaxDepth || path_bytes_ > kMaxPathBytes)
       throw reader_.error("folders too deep or too many");
@@ -154,6 +162,7 @@ class TreeDecoder {
       entry.mode = 0777;
       if (version_ != kWithoutLinkTimes) entry.mtime_ns = reader_.signed_varint();
       entry.target = reader_.text(kMaxTarget);
+      entry.extra = read_extra();
       return entry;
     }
     if (kind == static_cast<std::uint8_t>(Kind::hard_link)) {
@@ -169,6 +178,7 @@ class TreeDecoder {
       throw reader_.error("an entry of unknown kind");
     entry.kind = Kind::folder;
     if (kind == kFolderByDigest) entry.digest = reader_.digest();
+    entry.extra = read_extra();
     return entry;
   }
 
@@ -177,12 +187,14 @@ class TreeDecoder {
     entry.size = reader_.varint();
     entry.digest = reader_.digest();
     if (stamps_ == Stamps::yes) entry.stamp = read_stamp(reader_);
+    entry.extra = read_extra();
     return entry;
   }
 
   ByteReader reader_;
   Tree tree_;
   Folder root_;
+  ExtraBytes extras_;
   std::uint8_t version_ = kVersion;
   Stamps stamps_ = Stamps::no;
   std::vector<Frame> stack_;
@@ -194,8 +206,11 @@ class TreeDecoder {
 TreeEncoder::TreeEncoder(const Tree& tree, Stamps stamps, std::size_t piece_limit)
     : tree_(tree), stamps_(stamps), limit_(piece_limit) {
   const Folder& root = tree.folders.front();
-  writer_.u8(kVersion).u8(static_cast<std::uint8_t>(tree.identity)).u8(stamps == Stamps::yes ? 1 : 0);
-  writer_.varint(root.mode).signed_varint(root.mtime_ns);
+  const bool extras = tree.keeps.any();
+  writer_.u8(extras ? kWithExtras : kVersion).u8(static_cast<std::uint8_t>(tree.identity));
+  if (extras) writer_.u8(tree.keeps.to_byte());
+  writer_.u8(stamps == Stamps::yes ? 1 : 0).varint(root.mode).signed_varint(root.mtime_ns);
+  if (extras) writer_.text(root.extra.bytes());
 }
 
 void TreeEncoder::encode_more() {

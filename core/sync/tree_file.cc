@@ -16,6 +16,7 @@ using base::ByteReader;
 using base::ByteWriter;
 
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kWithExtras = 2;              // of trees that keep any
 constexpr std::size_t kLeastEntry = 2;               // bytes: kind, length of the name
 constexpr std::size_t kLeastFolder = 5 + 32;         // of the table
 constexpr std::size_t kTypicalEntry = 96;            // for reserving
@@ -49,7 +50,7 @@ void read_stamp(ByteReader& reader, Entry& entry) {
   entry.stamp.mtime_ns = reader.signed_varint();
 }
 
-void write_entry(ByteWriter& writer, const Entry& entry) {
+void write_entry(ByteWriter& writer, const Entry& entry, Keeps keeps) {
   writer.u8(static_cast<std::uint8_t>(entry.kind)).text(entry.name);
   if (entry.kind == Kind::folder) return;  // the table says all of it
   if (entry.kind == Kind::hard_link) {
@@ -59,10 +60,11 @@ void write_entry(ByteWriter& writer, const Entry& entry) {
   writer.signed_varint(entry.mtime_ns);
   if (entry.kind == Kind::link) {
     writer.text(entry.target);
-    return;
+  } else {
+    writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
+    write_stamp(writer, entry);
   }
-  writer.varint(entry.mode).varint(entry.size).digest(entry.digest);
-  write_stamp(writer, entry);
+  if (keeps.any()) writer.text(entry.extra.bytes());
 }
 
 Kind read_kind(ByteReader& reader) {
@@ -98,10 +100,12 @@ class TreeFileReader {
 
  private:
   void read_table() {
-    if (reader_.u8() != kVersion) throw reader_.error("unknown format");
+    const std::uint8_t version = reader_.u8();
+    if (version != kVersion && version != kWithExtras) throw reader_.error("unknown format");
     const std::uint8_t identity = reader_.u8();
     if (!is_identity(identity)) throw reader_.error("unknown kind of identity");
     tree_.identity = static_cast<Identity>(identity);
+    if (version == kWithExtras) tree_.keeps = read_keeps(reader_);
     std::vector<std::size_t> lengths(reader_.count(kLeastFolder));
     tree_.folders.resize(lengths.size());
     for (std::size_t i = 0; i < lengths.size(); ++i)
@@ -122,6 +126,7 @@ class TreeFileReader {
     folder.mode = read_mode(reader_);
     folder.mtime_ns = reader_.signed_varint();
     folder.digest = reader_.digest();
+    if (tree_.keeps.any()) folder.extra = extras_.read(reader_);
     return static_cast<std::size_t>(reader_.varint());
   }
 
@@ -138,8 +143,13 @@ class TreeFileReader {
     ByteReader row(bytes, "tree file");
     const std::size_t count = row.count(kLeastEntry);
     folder.entries.reserve(std::min<std::size_t>(count, 1024));  // an Entry takes far more than its bytes
-    for (std::size_t i = 0; i < count; ++i)
-      read_entry(row, folder, folder.entries.emplace_back());
+    ExtraBytes extras;
+    for (std::size_t i = 0; i < count; ++i) {
+      Entry& entry = folder.entries.emplace_back();
+      read_entry(row, folder, entry);
+      const bool alone = entry.kind == Kind::file || entry.kind == Kind::link;
+      if (alone && tree_.keeps.any()) entry.extra = extras.read(row);
+    }
     row.expect_end();
   }
 
@@ -170,9 +180,11 @@ class TreeFileReader {
     entry.mode = below->mode;
     entry.mtime_ns = below->mtime_ns;
     entry.digest = below->digest;
+    entry.extra = below->extra;
   }
 
   ByteReader reader_;
+  ExtraBytes extras_;  // of the table
   Tree tree_;
   std::vector<std::string_view> rows_;
 };
@@ -186,15 +198,19 @@ void write_tree_file(ByteWriter& writer, const Tree& tree) {
     entries += folder.entries.size();
   rows.reserve(entries * kTypicalEntry);
   const std::vector<std::uint32_t> parents = tree.parents();
-  writer.u8(kVersion).u8(static_cast<std::uint8_t>(tree.identity)).varint(tree.folders.size());
+  const bool extras = tree.keeps.any();
+  writer.u8(extras ? kWithExtras : kVersion).u8(static_cast<std::uint8_t>(tree.identity));
+  if (extras) writer.u8(tree.keeps.to_byte());
+  writer.varint(tree.folders.size());
   for (std::size_t i = 0; i < tree.folders.size(); ++i) {
     const Folder& folder = tree.folders[i];
     if (i > 0) writer.varint(parents[i]).text(base_name(folder.path));
     writer.varint(folder.mode).signed_varint(folder.mtime_ns).digest(folder.digest);
+    if (extras) writer.text(folder.extra.bytes());
     const std::size_t before = rows.size();
     rows.varint(folder.entries.size());
     for (const Entry& entry : folder.entries)
-      write_entry(rows, entry);
+      write_entry(rows, entry, tree.keeps);
     writer.varint(rows.size() - before);
   }
   writer.reserve(writer.size() + rows.size() + base::Digest().size());  // and a checksum, mostly

@@ -17,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/folder_entries.h"
 #include "core/base/text.h"
+#include "core/sync/extra_reader.h"
 #include "core/sync/hard_links.h"
 
 namespace porter::sync {
@@ -76,7 +77,11 @@ using SharedRow = std::shared_ptr<Row>;
 class Walker {
  public:
   Walker(int root_fd, const std::string& subject, const WalkOptions& options)
-      : subject_(subject), options_(options), root_fd_(root_fd), crew_(options.threads, options.cancel) {}
+      : subject_(subject),
+        options_(options),
+        root_fd_(root_fd),
+        extras_(options.keeps),
+        crew_(options.threads, options.cancel) {}
 
   Tree run(WalkCounts* counts) {
     SharedDir root = open_folder(root_fd_, ".");
@@ -105,6 +110,7 @@ class Walker {
     row->folder.path = std::move(path);
     row->folder.mode = mode_of(status, Kind::folder);
     row->folder.mtime_ns = base::nanoseconds(status.st_mtim);
+    row->folder.extra = extras_.read(status);
     read_entries(dir, row, depth);
     const std::lock_guard lock(mutex_);
     rows_.push_back(std::move(row));
@@ -155,6 +161,7 @@ class Walker {
       entry.mtime_ns = base::nanoseconds(status.st_mtim);
       entry.target = read_link(dir->get(), entry.name, row->shown);
       if (entry.target.empty()) return;
+      entry.extra = extras_.read(status);
     }
     row->folder.entries.push_back(std::move(entry));
     if (kind == Kind::file) take_file(dir, row, status, known);
@@ -233,11 +240,12 @@ class Walker {
     return status.st_mode & 07777U;
   }
 
-  void fill(Entry& entry, const struct stat& status, const base::Digest& digest) const {
+  void fill(Entry& entry, const struct stat& status, const base::Digest& digest) {
     entry.mode = mode_of(status, Kind::file);
     entry.mtime_ns = base::nanoseconds(status.st_mtim);
     entry.size = static_cast<std::uint64_t>(status.st_size);
     entry.digest = digest;
+    entry.extra = extras_.read(status);
   }
 
   void read_young_files() {
@@ -280,6 +288,7 @@ class Walker {
   Tree assemble() {
     Tree tree;
     tree.identity = options_.identity;
+    tree.keeps = options_.keeps;
     tree.folders.reserve(rows_.size());
     std::vector<NamedFile> several;
     for (const SharedRow& row : rows_) {
@@ -351,6 +360,7 @@ class Walker {
   std::atomic<std::uint64_t> hashed_{0};
   std::atomic<std::uint64_t> hashed_bytes_{0};
   std::atomic<std::uint64_t> trusted_{0};
+  ExtraReader extras_;
   base::Crew crew_;  // last: its threads end before what they use
 };
 

@@ -32,6 +32,7 @@ enum class SpecialFiles : std::uint8_t {
 struct WalkOptions {
   const IgnoreRules* ignore = nullptr;  // null: nothing is ignored
   Identity identity = Identity::content_only;
+  Keeps keeps;
   ModePolicy modes = ModePolicy::exact;
   SpecialFiles special = SpecialFiles::refuse;
   Stamps stamps = Stamps::no;  // fill in Entry::stamp

@@ -30,9 +30,9 @@ void take_seal(std::string_view bytes) {
   require(sync::decode_seal(again, "fuzz").tree == seal.tree, "a seal is read as it was written");
 }
 
-std::string with_checksum(std::string_view body) {
+std::string with_checksum(std::uint8_t version, std::string_view body) {
   base::ByteWriter writer;
-  writer.raw("porter.seal\n").u8(sync::kSealVersion).raw(body);
+  writer.raw("porter.seal\n").u8(version).raw(body);
   const base::Digest checksum = base::sha256(writer.data());
   return writer.digest(checksum).take();
 }
@@ -42,9 +42,10 @@ std::string with_checksum(std::string_view body) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view rest = fuzz::bytes_of(data, size).substr(1);
-  if (data[0] % 4 == 0) take_tree(rest, sync::Completeness::whole);
-  if (data[0] % 4 == 1) take_tree(rest, sync::Completeness::part);
-  if (data[0] % 4 == 2) take_seal(rest);
-  if (data[0] % 4 == 3) take_seal(with_checksum(rest));
+  if (data[0] % 5 == 0) take_tree(rest, sync::Completeness::whole);
+  if (data[0] % 5 == 1) take_tree(rest, sync::Completeness::part);
+  if (data[0] % 5 == 2) take_seal(rest);
+  if (data[0] % 5 == 3) take_seal(with_checksum(sync::kSealVersion, rest));
+  if (data[0] % 5 == 4) take_seal(with_checksum(sync::kSealWithExtras, rest));
   return 0;
 }

@@ -40,20 +40,25 @@ class Seeds {
   int count_ = 0;
 };
 
+void write_tree(Seeds& seeds, const sync::Tree& tree) {
+  const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
+  seeds.add("tree", '\0' + bytes);
+  seeds.add("tree", '\1' + bytes);
+  seeds.add("compare", sync::encode_folder_digests(sync::folder_digests(tree)));
+  seeds.add("tree", '\0' + sync::encode_tree(tree, sync::Stamps::yes));
+  const std::string seal = sync::encode_seal({"r1", "skip", "label", "", "run", 1, "releases", {}, {}}, tree);
+  seeds.add("tree", '\2' + seal);
+  constexpr std::size_t kHead = 13;  // magic and version; the checksum are the last 32 bytes
+  const char body = tree.keeps.any() ? '\4' : '\3';
+  seeds.add("tree", body + seal.substr(kHead, seal.size() - kHead - base::Digest().size()));
+}
+
 void write_trees(Seeds& seeds) {
   std::mt19937 random(1);
   for (int folders = 1; folders < 8; ++folders) {
     const sync::Tree tree = sync::test::random_tree(random, sync::Identity::content_only, folders, 3);
-    const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
-    seeds.add("tree", '\0' + bytes);
-    seeds.add("tree", '\1' + bytes);
-    seeds.add("compare", sync::encode_folder_digests(sync::folder_digests(tree)));
-    seeds.add("tree", '\0' + sync::encode_tree(tree, sync::Stamps::yes));
-    const std::string seal =
-        sync::encode_seal({"r1", "skip", "label", "", "run", 1, "releases", {}, {}}, tree);
-    seeds.add("tree", '\2' + seal);
-    constexpr std::size_t kHead = 13;  // magic and version; the checksum are the last 32 bytes
-    seeds.add("tree", '\3' + seal.substr(kHead, seal.size() - kHead - base::Digest().size()));
+    write_tree(seeds, tree);
+    write_tree(seeds, sync::test::with_extras(tree));
   }
 }
 

@@ -1,10 +1,13 @@
-"""What files are beside their content: kinds that cannot be deployed."""
+"""What files are beside their content: kinds that cannot be deployed, owners."""
 
 import os
 import socket
+import unittest
 
 import porter
-from porter import OK, USAGE
+from porter import NOTHING_ACTIVATED, OK, USAGE
+
+NOBODY = 65534
 
 
 class SpecialFiles(porter.Case):
@@ -35,6 +38,96 @@ class SpecialFiles(porter.Case):
         self.assertEqual(sorted(porter.tree(self.current(), times=False)), [b"built", b"file.txt", b"run"])
         os.mkfifo(self.source / "run/another")
         self.assertIn("unchanged", self.deploy().err)
+
+
+@unittest.skipIf(os.geteuid(), "only root may give files away")
+class Owners(porter.Case):
+    def setUp(self):
+        super().setUp()
+        self.server = None
+        self.project(hosts="here = local:\nthere = there")
+        self.source = self.directory / "app/src"
+        (self.source / "d").mkdir()
+        self.write("project/app/src/d/tool", "#!/bin/sh\n", 0o755)
+        os.symlink("tool", self.source / "d/link")
+        for path, ids in ((".", (1001, 1002)), ("d", (0, 1002)), ("d/tool", (1001, 0)), ("d/link", (NOBODY, 54321))):
+            os.chown(self.source / path, *ids, follow_symlinks=False)
+
+    def owners(self, folder):
+        found = {}
+        for path in (".", "d", "d/tool", "d/link", "file.txt"):
+            info = os.lstat("%s/%s" % (folder, path))
+            found[path] = (info.st_uid, info.st_gid)
+        return found
+
+    def far(self):
+        self.server = self.sshd()
+        self.ssh_config("there", self.server)
+
+    def test_owners_are_those_of_the_source_when_asked(self):
+        self.far()
+        for host in ("here", "there"):
+            for value in ("names", "numbers"):
+                with self.subTest(host=host, owners=value):
+                    self.ini("owners = %s\n" % value)
+                    self.run_admin("deploy", "--host", host, code=OK)
+                    self.assertEqual(self.owners(self.current()), self.owners(self.source))
+                    self.assertIn("unchanged", self.run_admin("deploy", "--host", host, code=OK).err)
+        self.ini("owners = no")
+        self.deploy()
+        self.assertEqual(set(self.owners(self.current()).values()), {(0, 0)})
+
+    def test_another_owner_alone_is_a_change_and_drift_is_put_right(self):
+        for layout in ("releases", "inplace"):
+            with self.subTest(layout=layout):
+                site = self.folder / "target" / layout
+                self.write("project/app/app.ini", "[module]\npath = %s\nowners = names\nkeep_releases = 1\n"
+                           "layout = %s\n" % (site, layout))
+                live = site / "current" if layout == "releases" else site
+                self.deploy()
+                for _ in range(3):
+                    for path in ("d", "d/tool", "d/link"):
+                        info = os.lstat(self.source / path)
+                        os.chown(self.source / path, info.st_uid + 1, 1003, follow_symlinks=False)
+                        result = self.deploy()
+                        self.assertNotIn("unchanged", result.err)
+                        found, wanted = self.owners(live), self.owners(self.source)
+                        if layout == "inplace":  # the site itself is the user's
+                            del found["."], wanted["."]
+                        self.assertEqual(found, wanted)
+                        self.assertIn("unchanged", self.deploy().err)
+                os.chown(live / "d/tool", 7, 7)
+                result = self.run_admin("diff", "--host", "here")
+                self.assertIn("owner 7:7, was ", result.out)
+                self.deploy("--overwrite-drift")
+                self.assertEqual(os.stat(live / "d/tool").st_uid, os.stat(self.source / "d/tool").st_uid)
+
+    def test_what_is_put_on_top_of_the_source_belongs_to_whom_its_folder_belongs(self):
+        self.write("project/app/config/one/conf", "config\n")
+        self.ini("owners = numbers\n[config_files]\nd/conf = conf\nnew/conf = conf\n[shared]\npaths = d/data/")
+        self.deploy("--config", "one")
+        for path, ids in (("d/conf", (0, 1002)), ("new", (1001, 1002)), ("new/conf", (1001, 1002)), ("d/data", (0, 1002))):
+            info = os.lstat(self.current() / path)
+            self.assertEqual((info.st_uid, info.st_gid), ids, path)
+
+    def test_a_build_keeps_them(self):
+        self.ini("owners = numbers\nbuild = touch d/built")
+        self.deploy()
+        self.assertEqual(self.owners(self.current()), self.owners(self.source))
+        self.assertEqual(os.stat(self.current() / "d/built").st_uid, 0)
+
+    def test_who_may_not_give_files_away_is_told_before_anything_changes(self):
+        self.ini("owners = names")
+        for path in (self.folder, self.home, self.home / ".ssh", self.target):
+            os.chmod(path, 0o755)
+            os.chown(path, NOBODY, NOBODY)
+        process = self.start("deploy", "--host", "here", user=NOBODY, group=NOBODY, extra_groups=[])
+        err = process.communicate(timeout=120)[1].decode()
+        self.assertEqual(process.returncode, NOTHING_ACTIVATED, err)
+        self.assertIn("cannot be given to 1001:1002: we are user 65534", err)
+        self.assertIn("become = root", err)
+        self.assertFalse(os.path.lexists(self.current()), err)
+        self.assertEqual(os.listdir(self.site() / "releases"), [])
 
 
 if __name__ == "__main__":

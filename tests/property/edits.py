@@ -365,11 +365,20 @@ def change_xattr(tree):
     return "other attributes", entry.path
 
 
+def change_owner(tree):
+    entry = tree.pick(anything)
+    if not entry or "owners" not in tree.features:
+        return None
+    tree.add_owner(entry.path)
+    return "other owner", entry.path
+
+
 KINDS = [rewrite, rewrite_same_size, rewrite_same_size_and_time, insert_in_front, insert_inside, append, cut_short,
          swap_contents, rewrite_unchanged, extend_sparse, change_mode, change_modes, make_folder_read_only,
          touch, touch_files, touch_folders, rename, move_elsewhere, rename_in_case, swap_names, remove_one,
          remove_folder, add, add, add, add_many, change_kind, change_kind, change_kind, retarget, add_hard_link,
-         part_hard_link, join_hard_link, change_xattr]
+         part_hard_link, join_hard_link, change_xattr,
+         change_owner]
 
 
 def some(tree, count):

@@ -78,7 +78,7 @@ def require_none(lines, what):
 
 
 class Judge:
-    """`features`: what has to be kept of "hardlinks", "sparse", "xattrs". `placed`: the target is a site in place.
+    """`features`: what has to be kept of "hardlinks", "sparse", "owners", "xattrs" (rsync judges the last two). `placed`: the target is a site in place.
     `merging`: files that are alike may become one."""
 
     def __init__(self, features=(), placed=False, merging=False):
@@ -130,7 +130,7 @@ def snapshot(folder, placed=False, features=()):
         if placed and path == b".porter":
             continue
         info = os.lstat(os.path.join(folder, path))
-        found[path] = facts_of(os.path.join(folder, path), info, "xattrs" in features)
+        found[path] = facts_of(os.path.join(folder, path), info, features)
         names.setdefault(info.st_ino, []).append(path)
         if stat.S_ISDIR(info.st_mode):
             waiting += [os.path.join(path, name) for name in os.listdir(os.path.join(folder, path))]
@@ -142,16 +142,17 @@ def snapshot(folder, placed=False, features=()):
     return found
 
 
-def facts_of(path, info, with_xattrs):
+def facts_of(path, info, features):
     kind, mode = stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode)
+    owner = (info.st_uid, info.st_gid) if "owners" in features else ()
     if stat.S_ISLNK(info.st_mode):
-        return (kind, os.readlink(path))
-    names = [name for name in sorted(os.listxattr(path)) if name.startswith("user.")] if with_xattrs else []
+        return (kind, os.readlink(path), owner)
+    names = [name for name in sorted(os.listxattr(path)) if name.startswith("user.")] if "xattrs" in features else []
     xattrs = tuple((name, os.getxattr(path, name)) for name in names)
     if stat.S_ISDIR(info.st_mode):
-        return (kind, mode, info.st_mtime_ns, xattrs)
+        return (kind, mode, info.st_mtime_ns, xattrs, owner)
     with open(path, "rb") as file:
-        return (kind, mode, info.st_mtime_ns, xattrs, hashlib.sha256(file.read()).hexdigest())
+        return (kind, mode, info.st_mtime_ns, xattrs, owner, hashlib.sha256(file.read()).hexdigest())
 
 
 def is_same_tree(one, other):

@@ -49,7 +49,8 @@ class Series(porter.Case):
     def random_traits(self):
         return {"layout": self.layout, "keep_releases": self.rng.choice([1, 1, 2, 3]), "link": self.random_link(),
                 "durability": self.rng.choice(["none", "none", "none", "full"]),
-                "delete": self.rng.choice(["listed", "listed", "unknown"])}
+                "delete": self.rng.choice(["listed", "listed", "unknown"]),
+                **({"owners": self.rng.choice(["names", "numbers"])} if "owners" in self.features else {})}
 
     def random_link(self):
         link = self.rng.choice(["auto", "auto", "auto", "auto", "hard", "hard", "copy", "reflink"])

@@ -5,7 +5,7 @@ trees, random edits; first copies, increments, recycled releases, sends that wer
     sync.py                100 rounds, always the same (CTest: property-sync)
     sync.py --long         2,000 rounds, others each time
     sync.py --seed N       round N again, with the rounds of its series before it, which made what it found
-    sync.py --with hardlinks,sparse,xattrs     has these kept as well
+    sync.py --with hardlinks,sparse,owners,xattrs     has these kept as well
 
 When root runs it, half of the series are run as nobody, to whom the modes of files and folders mean something.
 """
@@ -30,7 +30,7 @@ import kills  # noqa: E402
 import porter  # noqa: E402
 import rounds  # noqa: E402
 
-FEATURES = ("hardlinks", "sparse", "xattrs")
+FEATURES = ("hardlinks", "sparse", "owners", "xattrs")
 WAYS = ("first copy", "incremental", "recycled", "resumed", *rounds.LAYOUTS)
 ROUNDS, LONG_ROUNDS = 100, 2000
 

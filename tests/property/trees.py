@@ -16,6 +16,7 @@ SPECIAL_MODES = [0o4755, 0o2755, 0o6711, 0o1644]
 FOLDER_MODES = [0o755] * 6 + [0o700, 0o750, 0o775, 0o777, 0o711, 0o555, 0o555, 0o500]
 ROOT_FOLDER_MODES = [0o000, 0o311, 0o222]
 SPECIAL_FOLDER_MODES = [0o2775, 0o1777]
+OWNERS = [0, 0, 1, 33, 65534, 12345]  # some have names on most machines
 SECOND = 10 ** 9
 LATEST = 9_223_372_000 * SECOND + 7  # in 2262: what nanoseconds in 64 bits can say, nearly
 TIMES = [0, 1, -1, SECOND, 999_999_999, -SECOND - 1, -2 ** 31 * SECOND, (2 ** 31 - 1) * SECOND + 999_999_999,
@@ -37,7 +38,8 @@ class Entry:
 
 
 class Tree:
-    """Attributes are made when `features` has "xattrs"; hard links and sparse files are always made."""
+    """Attributes are made when `features` has "xattrs", and foreign owners (by root) when it has "owners"; hard links
+    and sparse files are always made."""
 
     def __init__(self, root, rng, features=()):
         self.root, self.rng, self.features = os.fsencode(root), rng, features
@@ -151,6 +153,7 @@ class Tree:
         if not (kind < 0.24 and self.add_copy(path)):
             self.write(path, self.bytes(self.size()))
         self.add_xattr(path)
+        self.add_owner(path)
         self.set_time(path, self.time())
 
     def add_sparse(self, path):
@@ -189,8 +192,16 @@ class Tree:
                     self.rng.randbytes(self.rng.choice([0, 1, 40, 900])))
         os.chmod(self.at(path), mode)
 
+    def add_owner(self, path):
+        if "owners" in self.features and self.is_root and self.rng.random() < 0.4:
+            info = os.lstat(self.at(path))
+            os.chown(self.at(path), self.rng.choice(OWNERS), self.rng.choice(OWNERS), follow_symlinks=False)
+            if not stat.S_ISLNK(info.st_mode):
+                os.chmod(self.at(path), stat.S_IMODE(info.st_mode))
+
     def add_link(self, path):
         self.make_link(path, self.link_target(path))
+        self.add_owner(path)
         self.set_time(path, self.time())
 
     def make_link(self, path, target):
@@ -209,6 +220,7 @@ class Tree:
         for _ in range(entries):
             self.add_something(path)
         self.add_xattr(path)
+        self.add_owner(path)
         os.chmod(self.at(path), self.folder_mode())
         self.set_time(path, self.time())
 

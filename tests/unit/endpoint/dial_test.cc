@@ -316,7 +316,7 @@ TEST_CASE("an agent answers nonsense with an error and ends", "[dial]") {
       welcome + striped + protocol::stripe_header(1, 0) + "x" + protocol::stripe_header(1, 0),
       welcome + striped + protocol::stripe_header(striped.size(), 0) + striped,
       welcome + protocol::encode_frame(16, "\xff\xff\xff"),
-      welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}}) +
+      welcome + protocol::to_frame(protocol::CompareBegin{{"/srv", {}, {}, {}}, {}, {}}) +
           protocol::to_frame(protocol::Done{}),
   };
   for (const std::string& bytes : nonsense) {

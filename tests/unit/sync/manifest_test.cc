@@ -123,7 +123,7 @@ TEST_CASE("a seal of a newer format is named as such, with both versions") {
     FAIL("accepted");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::Code::refused);
-    CHECK(error.message() == "manifests/x: seal format 9, this program knows 2");
+    CHECK(error.message() == "manifests/x: seal format 9, this program knows 3");
   }
 }
 

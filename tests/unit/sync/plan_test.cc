@@ -140,7 +140,8 @@ TEST_CASE("each file gets the cheapest way there is, and the plan can say why") 
   CHECK(said("shrunk") == "shrunk: sent whole (1 B): the content differs, and it is too small for a delta");
   CHECK(said("new/place") == "new/place: not sent: the base has this content at \"moved\"");
   CHECK(said("was-link") == "was-link: sent whole (1 B): the base has no file there");
-  CHECK(said("mode") == "mode: not sent: the base has this content, with another mode or time");
+  CHECK(said("mode") ==
+        "mode: not sent: the base has this content, with another mode, time, owner or attribute");
   CHECK(said("fresh") == "fresh: sent whole (1 B): the base has nothing there");
   CHECK(said("twin") == "twin: not sent: the base has this content at \"kept/f\"");
   CHECK(said("link") == "link: a link to make: the base has none there that leads to \"to\"");

@@ -162,6 +162,24 @@ Tree random_change(const Tree& tree, std::mt19937& random) {
   return assemble(std::move(folders), tree.identity);
 }
 
+Extra sample_extra() {
+  return {Owner{{"ada", 0}, {"", 1001}}, {{"user.b", std::string("\0\xFF", 2)}, {"user.c", ""}}};
+}
+
+Tree with_extras(Tree tree) {
+  tree.keeps = {Owners::names, true};
+  unsigned number = 0;
+  for (Folder& folder : tree.folders) {
+    folder.extra = PackedExtra({Owner{{"", ++number}, {"www", 0}}, {}});
+    for (Entry& entry : folder.entries) {
+      const bool alone = entry.kind == Kind::file || entry.kind == Kind::link;
+      if (alone && ++number % 2 == 0) entry.extra = PackedExtra(sample_extra());
+    }
+  }
+  tree.seal_digests();
+  return tree;
+}
+
 std::string random_bytes(std::mt19937& random, std::size_t size) {
   std::string bytes(size, '\0');
   for (std::size_t at = 0; at < size; at += 4) {

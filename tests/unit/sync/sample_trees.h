@@ -17,6 +17,11 @@ Tree random_tree(std::mt19937& random, Identity identity, int folders = 12, int 
 // A copy with a few entries changed, added, removed, moved or turned into another kind.
 Tree random_change(const Tree& tree, std::mt19937& random);
 
+// An owner, and attributes of awkward values.
+Extra sample_extra();
+// The same tree, of which every second entry has something to be kept, folders as well.
+Tree with_extras(Tree tree);
+
 Entry file_entry(std::string name, std::string_view content, std::uint32_t mode = 0644);
 Entry link_entry(std::string name, std::string target);
 // Files by path and content, links as "target" under a path with a trailing '@'; folders are made as needed.
