@@ -202,13 +202,13 @@ bool set_mtime(int fd, std::int64_t mtime_ns) {
 
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref) {
   sync::Entry& entry = parts.wanted.at(ref);
-  const std::string subject = parts.tree.label(parts.wanted.path_of(ref));
-  const auto failed = [&] { return base::system_error(subject, errno); };
+  const auto subject = [&] { return parts.tree.label(parts.wanted.path_of(ref)); };
+  const auto failed = [&] { return base::system_error(subject(), errno); };
   if (has_mtime(parts.wanted, entry.mtime_ns) && !set_mtime(fd, entry.mtime_ns)) throw failed();
   struct stat info {};
   if (::fstat(fd, &info) != 0) throw failed();
   // Before the mode: to be given away takes setuid and setgid.
-  const bool given = !entry.extra.empty() && parts.owners->give(fd, info, entry.extra, subject);
+  const bool given = !entry.extra.empty() && parts.owners->give(fd, info, entry.extra, subject());
   if ((given || (info.st_mode & 07777U) != entry.mode) &&
       (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
     throw failed();
