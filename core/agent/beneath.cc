@@ -198,6 +198,12 @@ std::optional<struct stat> Beneath::look(std::string_view path) const {
   fail(path, errno);
 }
 
+void Beneath::at(std::string_view path, const std::function<void(const base::AttributesAt&)>& work) const {
+  if (path.empty()) return work({fd_.get()});
+  const Parent parent = parent_of(path);
+  work({parent.fd, parent.name.c_str()});
+}
+
 std::optional<std::string> Beneath::link_target(std::string_view path) const {
   const std::optional<Parent> parent = try_parent_of(path);
   if (!parent) return std::nullopt;

@@ -12,11 +12,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/base/attributes.h"
 #include "core/base/fd.h"
 
 namespace porter::agent {
@@ -57,6 +59,8 @@ class Beneath {
   // lstat; nothing when the name (or a folder on the way) does not exist.
   std::optional<struct stat> look(std::string_view path) const;
   bool exists(std::string_view path) const { return look(path).has_value(); }
+  // Gives `work` the open folder that the entry is in, and its name there; for "" the folder itself.
+  void at(std::string_view path, const std::function<void(const base::AttributesAt&)>& work) const;
   // Nothing when it does not exist or is no link.
   std::optional<std::string> link_target(std::string_view path) const;
   // Unsorted, without "." and "..".

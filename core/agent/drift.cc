@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/agent/attributes.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/owner_ids.h"
 #include "core/agent/stage_parts.h"
@@ -102,7 +103,7 @@ class DifferenceFinder {
     if (!same_kind(entry.kind, now.st_mode)) return "kind";
     std::vector<std::string> what;
     if (entry.kind == sync::Kind::link && folder.link_target(name) != entry.target) what.push_back("target");
-    std::vector<std::string> rest = how_described_anew(entry, now);
+    std::vector<std::string> rest = how_described_anew(folder, name, entry, now);
     if (entry.kind == sync::Kind::file && worth_hashing(entry, now, !rest.empty()) &&
         !same_content(folder, name, entry, now))
       what.push_back("content");
@@ -111,13 +112,25 @@ class DifferenceFinder {
   }
 
   // All but content.
-  std::vector<std::string> how_described_anew(const sync::Entry& entry, const struct stat& now) const {
+  std::vector<std::string> how_described_anew(const Beneath& folder, const std::string& name,
+                                              const sync::Entry& entry, const struct stat& now) const {
     std::vector<std::string> what;
     const std::uint32_t mode = now.st_mode & 07777U;
     if (entry.kind != sync::Kind::link && mode != entry.mode)
       what.push_back(fmt::format("mode {:04o}, was {:04o}", mode, entry.mode));
     if (!owners_.has(now, entry.extra)) what.push_back(other_owner(entry, now));
+    if (other_attributes(folder, name, entry, now)) what.emplace_back("attributes");
     return what;
+  }
+
+  // A file that was not touched since has those that it was sealed with. What may not be looked at is taken
+  // to be right.
+  bool other_attributes(const Beneath& folder, const std::string& name, const sync::Entry& entry,
+                        const struct stat& now) const {
+    const bool untouched =
+        entry.kind == sync::Kind::file && hash_ != Hash::every_file && entry.stamp == stamp_of(now);
+    if (!sealed_.keeps.attributes || entry.kind == sync::Kind::link || untouched) return false;
+    return !has_attributes({folder.descriptor(), name.c_str()}, entry.extra).value_or(true);
   }
 
   static std::string other_owner(const sync::Entry& entry, const struct stat& now) {

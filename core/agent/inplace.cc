@@ -6,6 +6,7 @@
 #include <set>
 #include <string_view>
 
+#include "core/agent/attributes.h"
 #include "core/agent/failpoint.h"
 #include "core/agent/owner_ids.h"
 #include "core/agent/stage_parts.h"
@@ -47,6 +48,7 @@ Record to_record(const Operation& op) {
   record.set("mode", std::to_string(op.mode)).set("mtime", std::to_string(op.mtime_ns));
   record.set("timed", op.timed ? "1" : "0");
   record.set("old-mode", std::to_string(op.old_mode)).set("old-mtime", std::to_string(op.old_mtime_ns));
+  if (op.keeps.any()) record.set("keeps", std::to_string(op.keeps.to_byte()));
   if (!op.extra.empty()) record.set("extra", op.extra.bytes());
   if (!op.old_extra.empty()) record.set("old-extra", op.old_extra.bytes());
   return record;
@@ -72,6 +74,8 @@ Operation to_operation(const Record& record, const std::string& subject) {
   op.timed = number("timed") != 0;
   op.old_mode = static_cast<std::uint32_t>(number("old-mode"));
   op.old_mtime_ns = number("old-mtime");
+  if (!record.get("keeps").empty())
+    op.keeps = sync::Keeps::from_byte(static_cast<std::uint64_t>(number("keeps"))).value_or(sync::Keeps{});
   op.extra = sync::PackedExtra::of_bytes(record.get("extra"));
   op.old_extra = sync::PackedExtra::of_bytes(record.get("old-extra"));
   return op;
@@ -88,6 +92,19 @@ void remove_folder(const SiteFolders& site, const Operation& op) {
                     site.root.label(op.path)))
         .hint("move them away, or rename the file");
   if (!gone) site.root.set_mode(op.path, op.old_mode & 07777U);
+}
+
+// Before its mode, which is changed here where its owner could not write.
+void set_extra(const SiteFolders& site, const std::string& path, sync::Keeps keeps,
+               const sync::PackedExtra& extra, OwnerIds& owners) {
+  if (!keeps.any()) return;
+  owners.give(site.root, path, extra);
+  if (!keeps.attributes) return;
+  std::optional<bool> same;
+  site.root.at(path, [&](const base::AttributesAt& at) { same = has_attributes(at, extra); });
+  if (same.value_or(false)) return;
+  site.root.set_mode(path, 0700);  // to be opened
+  set_attributes(site.root.folder(path).descriptor(), extra, site.root.label(path));
 }
 
 void apply(const SiteFolders& site, const std::string& id, const Operation& op, OwnerIds& owners) {
@@ -111,7 +128,7 @@ void apply(const SiteFolders& site, const std::string& id, const Operation& op, 
       site.root.rename(staged(id, op), op.path);
       break;
     case Operate::meta:
-      owners.give(site.root, op.path, op.extra);
+      set_extra(site, op.path, op.keeps, op.extra, owners);
       if (op.timed) site.root.set_mtime(op.path, op.mtime_ns);
       site.root.set_mode(op.path, op.mode);
       break;
@@ -197,7 +214,7 @@ void undo_metas(const SiteFolders& site, const std::vector<Operation>& operation
   for (const Operation* op : folders) {
     const std::optional<struct stat> now = look_if_reachable(site, op->path);
     if (!now || !S_ISDIR(now->st_mode)) continue;
-    owners.give(site.root, op->path, op->old_extra);
+    set_extra(site, op->path, op->keeps, op->old_extra, owners);
     site.root.set_mtime(op->path, op->old_mtime_ns);
     site.root.set_mode(op->path, op->old_mode & 07777U);
   }
@@ -231,10 +248,15 @@ void write_operations(const SiteFolders& site, const std::string& id,
   reach("inplace: list written");
 }
 
-void Operation::note_old(const struct stat& now, bool with_extra) {
+void Operation::note_old(const SiteFolders& site, const struct stat& now, sync::Keeps kept) {
+  keeps = kept;
   old_mode = now.st_mode;
   old_mtime_ns = agent::mtime_ns(now);
-  if (with_extra) old_extra = sync::ExtraReader({sync::Owners::numbers, false}).read(now);
+  if (!kept.any()) return;
+  if (kept.owners != sync::Owners::none) kept.owners = sync::Owners::numbers;
+  site.root.at(path, [&](const base::AttributesAt& at) {
+    old_extra = sync::ExtraReader(kept).read(now, at, site.root.label(sync::parent_path(path)));
+  });
 }
 
 bool has_operations(const SiteFolders& site, const std::string& id) {

@@ -38,13 +38,14 @@ struct Operation {
   std::uint32_t mode = 0;   // meta: wanted; open_folder: for the time being
   std::int64_t mtime_ns = 0;
   bool timed = false;          // meta: whether mtime_ns is to be set
-  sync::PackedExtra extra;     // meta: wanted; empty: stays as it is
+  sync::Keeps keeps;           // meta and what removes folders: by the tree
+  sync::PackedExtra extra;     // meta: wanted, of what is kept
   std::uint32_t old_mode = 0;  // of folders that were there, with the bits of their kind
   std::int64_t old_mtime_ns = 0;
-  sync::PackedExtra old_extra;  // by numbers; where the tree keeps any
+  sync::PackedExtra old_extra;  // owners by numbers
 
-  // Takes down what the folder is like that is going to change.
-  void note_old(const struct stat& now, bool with_extra);
+  // Takes down what the folder is like that is going to change, and what is kept of it.
+  void note_old(const SiteFolders& site, const struct stat& now, sync::Keeps kept);
 };
 
 // `base` is the tree that is live by its seal, or one with an empty root. Throws Error(refused) where

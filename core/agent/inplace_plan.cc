@@ -103,7 +103,7 @@ class Planner {
       return;
     }
     op.what = early ? Operate::clear_folder : Operate::remove_folder;
-    op.note_old(now, wanted_.keeps.any());
+    op.note_old(site_, now, wanted_.keeps);
     (early ? early_folders_ : late_folders_).push_back(std::move(op));
   }
 
@@ -131,8 +131,9 @@ class Planner {
     op.mtime_ns = folder.mtime_ns;
     op.timed = wanted_.identity == sync::Identity::with_mtime;
     op.extra = folder.extra;
-    if (there) op.note_old(*now, wanted_.keeps.any());
-    if (!there || op.timed || !op.extra.empty() || (now->st_mode & 07777U) != folder.mode)
+    op.keeps = wanted_.keeps;
+    if (there) op.note_old(site_, *now, wanted_.keeps);
+    if (!there || op.timed || op.keeps.any() || (now->st_mode & 07777U) != folder.mode)
       metas_.push_back(std::move(op));
   }
 
@@ -170,13 +171,13 @@ class Planner {
   std::vector<Operation> early_, early_folders_, folders_, puts_, late_, late_folders_, metas_;
 };
 
-void open_parent(const std::string& path, const struct stat& now, bool closes, std::vector<Operation>& opens,
-                 std::vector<Operation>& metas) {
+void open_parent(const SiteFolders& site, const std::string& path, const struct stat& now, bool closes,
+                 std::vector<Operation>& opens, std::vector<Operation>& metas) {
   Operation op;
   op.what = Operate::open_folder;
   op.path = path;
   op.mode = (now.st_mode & 07777U) | 0700U;
-  op.note_old(now, false);
+  op.note_old(site, now, {});
   opens.push_back(op);
   const bool closed =
       std::any_of(metas.begin(), metas.end(), [&](const Operation& m) { return m.path == path; });
@@ -208,7 +209,7 @@ std::vector<Operation> with_folders_open(const SiteFolders& site, std::vector<Op
   for (const std::string& path : parents_of(changes)) {
     const std::optional<struct stat> now = look_if_reachable(site, path);
     if (now && S_ISDIR(now->st_mode) && (now->st_mode & 0700U) != 0700U)
-      open_parent(path, *now, removed.count(path) == 0, all, metas);
+      open_parent(site, path, *now, removed.count(path) == 0, all, metas);
   }
   sort_deeper_first(metas);
   std::move(changes.begin(), changes.end(), std::back_inserter(all));

@@ -82,7 +82,7 @@ class Returner {
     Operation gone;
     gone.what = files_.count(op.path) != 0 ? Operate::clear_folder : Operate::remove_folder;
     gone.path = op.path;
-    gone.note_old(*now, true);
+    gone.note_old(site_, *now, op.keeps);
     removed_.insert(op.path);
     changes_.push_back(std::move(gone));
   }
@@ -103,7 +103,7 @@ class Returner {
     if (op.old_mode == 0 || !now || !S_ISDIR(now->st_mode)) return;
     Operation meta;
     meta.path = op.path;
-    meta.note_old(*now, !op.old_extra.empty());
+    meta.note_old(site_, *now, op.keeps);
     add_meta(std::move(meta), op);
   }
 
@@ -111,6 +111,7 @@ class Returner {
     meta.what = Operate::meta;
     meta.mode = before.old_mode & 07777U;
     meta.mtime_ns = before.old_mtime_ns;
+    meta.keeps = before.keeps;
     meta.extra = before.old_extra;
     meta.timed = true;
     metas_.push_back(std::move(meta));

@@ -19,6 +19,15 @@ bool is_name_of(const Beneath& root, const std::string& first, ino_t inode) {
   return info && S_ISREG(info->st_mode) && info->st_ino == inode;
 }
 
+sync::PackedExtra read_extra(const Beneath& root, const std::string& path, const struct stat& info,
+                             sync::ExtraReader& extras) {
+  sync::PackedExtra extra;
+  root.at(path, [&](const base::AttributesAt& at) {
+    extra = extras.read(info, at, root.label(sync::parent_path(path)));
+  });
+  return extra;
+}
+
 // The entry as it is on disk now; nothing when it vanished or became something that a tree cannot hold.
 std::optional<Entry> read_entry(const Beneath& root, const std::string& path, const Entry& sealed,
                                 sync::ExtraReader& extras) {
@@ -27,7 +36,7 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
   Entry entry = sealed;
   entry.mode = info->st_mode & 07777U;
   entry.mtime_ns = mtime_ns(*info);
-  entry.extra = extras.read(*info);
+  entry.extra = read_extra(root, path, *info, extras);
   if (S_ISDIR(info->st_mode) && sealed.kind == Kind::folder) return entry;
   if (S_ISLNK(info->st_mode)) {
     Entry link;
@@ -35,7 +44,7 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
     link.kind = Kind::link;
     link.mode = 0777;
     link.mtime_ns = entry.mtime_ns;
-    link.extra = extras.read(*info);
+    link.extra = read_extra(root, path, *info, extras);
     link.target = root.link_target(path).value_or("");
     return link;
   }
@@ -109,7 +118,7 @@ sync::Tree reread(const Beneath& root, const sync::Tree& tree) {
     if (!info) continue;
     folder.mode = info->st_mode & 07777U;
     folder.mtime_ns = mtime_ns(*info);
-    folder.extra = extras.read(*info);
+    folder.extra = read_extra(root, folder.path, *info, extras);
   }
   result.seal_digests();
   return result;

@@ -118,8 +118,8 @@ void await_stamps_of_large_files(const StageParts& parts) {
   sync::await_tick(youngest);
 }
 
-// Owner, mode and time of a folder, where they are not so already. Times that are no part of identity are set
-// where something was made, and else stay.
+// Owner, attributes, mode and time of a folder, where they are not so already. Times that are no part of
+// identity are set where something was made, and else stay.
 void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
   const sync::Folder& folder = parts.wanted.folders[index];
   const int fd = held.descriptor(folder.path);
@@ -130,9 +130,8 @@ void settle_folder(StageParts& parts, HeldFolder& held, std::uint32_t index) {
                      (parts.wanted.identity == sync::Identity::with_mtime || parts.changes.has_folder(index));
   if (timed && mtime_ns(info) != folder.mtime_ns && !set_mtime(fd, folder.mtime_ns))
     throw base::system_error(parts.tree.label(folder.path), errno);
-  const bool given = parts.owners->give(fd, info, folder.extra, parts.tree.label(folder.path));
-  if (given) parts.changes.add_folder(index);
-  if ((info.st_mode & 07777U) == folder.mode && !given) return;
+  const bool changed = parts.settle_extra(fd, info, folder.extra, parts.tree.label(folder.path));
+  if ((info.st_mode & 07777U) == folder.mode && !changed) return;
   if (::fchmod(fd, folder.mode) != 0) throw base::system_error(parts.tree.label(folder.path), errno);
   parts.changes.add_folder(index);
 }

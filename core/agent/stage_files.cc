@@ -79,7 +79,7 @@ class Cloner {
     if (!S_ISREG(before.st_mode) || !holds(old.get(), before, known, entry)) return false;
     // Two files that were one, or the other way round, become files of their own.
     const bool stays = same_path && parts_.same_names(parts_.wanted.path_of(ref));
-    if (parts_.inplace() && stays && keeps(before, entry)) return true;
+    if (parts_.inplace() && stays && keeps(old.get(), before, entry)) return true;
     return (stays && second_name(old.get(), before, ref)) || copy(old.get(), before, ref);
   }
 
@@ -100,8 +100,8 @@ class Cloner {
   }
 
   // Layout inplace: the very file stays.
-  bool keeps(const struct stat& info, sync::Entry& entry) const {
-    if (!is_settled(parts_, entry, info)) return false;
+  bool keeps(int fd, const struct stat& info, sync::Entry& entry) const {
+    if (!is_settled(parts_, entry, info) || !parts_.has_attributes({fd}, entry.extra)) return false;
     entry.stamp = stamp_of(info);
     return true;
   }
@@ -117,7 +117,7 @@ class Cloner {
   bool second_name(int from, const struct stat& before, sync::EntryRef ref) const {
     if (parts_.take != Take::hard || parts_.inplace()) return false;
     sync::Entry& entry = parts_.wanted.at(ref);
-    if (!is_settled(parts_, entry, before)) return false;
+    if (!is_settled(parts_, entry, before) || !parts_.has_attributes({from}, entry.extra)) return false;
     const std::string path = parts_.wanted.path_of(ref);
     if (!parts_.tree.name_file(from, path)) return false;
     entry.stamp = stamp_of(stat_of(from, path));
@@ -208,8 +208,8 @@ void settle_file(StageParts& parts, int fd, sync::EntryRef ref) {
   struct stat info {};
   if (::fstat(fd, &info) != 0) throw failed();
   // Before the mode: to be given away takes setuid and setgid.
-  const bool given = !entry.extra.empty() && parts.owners->give(fd, info, entry.extra, subject());
-  if ((given || (info.st_mode & 07777U) != entry.mode) &&
+  const bool changed = parts.wanted.keeps.any() && parts.settle_extra(fd, info, entry.extra, subject());
+  if ((changed || (info.st_mode & 07777U) != entry.mode) &&
       (::fchmod(fd, entry.mode) != 0 || ::fstat(fd, &info) != 0))
     throw failed();
   if (parts.site->durable() && entry.size >= kWriteBackEarly)

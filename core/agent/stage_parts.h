@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/agent/attributes.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/owner_ids.h"
 #include "core/agent/site_folders.h"
@@ -109,6 +110,16 @@ struct StageParts {
   bool same_names(const std::string& file) const {
     return sync::HardLinks::same_names(base_names, wanted_names, file);
   }
+  // Whether the entry has the attributes of `extra`, or none are kept.
+  bool has_attributes(const base::AttributesAt& at, const sync::PackedExtra& extra) const {
+    return !wanted.keeps.attributes || agent::has_attributes(at, extra).value_or(false);
+  }
+  // Gives what is open its owner and attributes. True when something changed: the mode is to be set then.
+  bool settle_extra(int fd, const struct stat& info, const sync::PackedExtra& extra,
+                    const std::string& subject) const {
+    const bool given = owners->give(fd, info, extra, subject);
+    return (wanted.keeps.attributes && set_attributes(fd, extra, subject)) || given;
+  }
   bool inplace() const { return site->layout == Layout::inplace; }
   // The stage, or what is in it, from the site's root.
   std::string place() const { return (inplace() ? ".porter/staging/" : "releases/") + id; }
@@ -125,7 +136,8 @@ using sync::stamp_of;
 // Whether the tree's times are to be set; content-only trees may have none.
 bool has_mtime(const sync::Tree& tree, std::int64_t mtime_ns);
 
-// Whether mode, owner and, where it counts, time of a file (or folder) are as wanted.
+// Whether mode, owner and, where it counts, time of a file (or folder) are as wanted; of attributes see
+// StageParts::has_attributes().
 bool is_settled(const StageParts& parts, const sync::Entry& entry, const struct stat& info);
 bool is_settled(const StageParts& parts, const sync::Folder& folder, const struct stat& info);
 // Whether `path` is the wanted link, with its owner, and its time where that counts.
@@ -136,7 +148,7 @@ std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct sta
                                      const sync::Entry* known);
 // Sets the time alone of what is open; false with errno.
 bool set_mtime(int fd, std::int64_t mtime_ns);
-// Owner, mode, time and stamp of a file whose content is complete.
+// Owner, attributes, mode, time and stamp of a file whose content is complete.
 void settle_file(StageParts& parts, int fd, sync::EntryRef ref);
 
 // Where a file of the stage is made.
@@ -181,8 +193,8 @@ class Unfinished {
 inline constexpr std::string_view kNotSynced = "not_synced";
 
 // A tree that was a spare becomes the wanted one, as far as that is possible without any content: what is not
-// wanted, or is not proven to be as wanted, goes; what is gets owner, mode and time. Folders that are missing
-// are made. False when the spare is not what its seal said, so that nothing can be built on it.
+// wanted, or is not proven to be as wanted, goes; what is gets owner, attributes, mode and time. Folders that
+// are missing are made. False when the spare is not what its seal said, so that nothing can be built on it.
 bool fit_spare(StageParts& parts, const sync::Tree& spare, const std::vector<sync::EntryRef>& rebuilt);
 
 }  // namespace porter::agent

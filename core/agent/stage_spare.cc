@@ -72,7 +72,8 @@ class Fitter {
       changed |= !stays(*here, found, index, was);
     if (changed) parts_.changes.add_folder(index);
     struct stat info {};
-    parts_.settled[index] = ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_, wanted, info);
+    parts_.settled[index] = ::fstat(here->descriptor(), &info) == 0 && is_settled(parts_, wanted, info) &&
+                            parts_.has_attributes({here->descriptor()}, wanted.extra);
   }
 
   static const Beneath* try_open(HeldFolder& held, const std::string& path) {
@@ -112,7 +113,7 @@ class Fitter {
     if (::fstatat(here.descriptor(), entry.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
     if (!S_ISREG(info.st_mode) || !is_our_own(ref, info)) return false;
     if (!holds(here, entry, info, known)) return false;
-    if (is_settled(parts_, entry, info)) {
+    if (is_settled(parts_, entry, info) && has_attributes(here, entry, info, known)) {
       entry.stamp = stamp_of(info);
       return true;
     }
@@ -122,6 +123,15 @@ class Fitter {
     settle_file(parts_, fd.get(), ref);
     parts_.changes.add({ref});
     return true;
+  }
+
+  // A file that was not touched since has those that it was sealed with.
+  bool has_attributes(const Beneath& here, const sync::Entry& entry, const struct stat& info,
+                      const sync::Entry* known) const {
+    const bool untouched = known != nullptr && known->kind == sync::Kind::file &&
+                           known->stamp == stamp_of(info) && spare_.keeps.attributes;
+    return untouched ? known->extra == entry.extra
+                     : parts_.has_attributes({here.descriptor(), entry.name.c_str()}, entry.extra);
   }
 
   // A second name of a file in a release that stays: its mode and time are that one's, too. With all its

@@ -30,16 +30,20 @@ sync::IgnoreRules ignore_rules(const std::filesystem::path& folder,
   return rules;
 }
 
-sync::Keeps keeps_of(const settings::ModuleSettings& settings) {
-  switch (settings.owners()) {
+sync::Owners to_sync(settings::Owners owners) {
+  switch (owners) {
     case settings::Owners::names:
-      return {sync::Owners::names, false};
+      return sync::Owners::names;
     case settings::Owners::numbers:
-      return {sync::Owners::numbers, false};
+      return sync::Owners::numbers;
     case settings::Owners::none:
       break;
   }
-  return {};
+  return sync::Owners::none;
+}
+
+sync::Keeps keeps_of(const settings::ModuleSettings& settings) {
+  return {to_sync(settings.owners()), settings.xattrs()};
 }
 
 sync::WalkOptions walk_options(source::Checkout::Identity identity, const sync::IgnoreRules& rules,

@@ -163,10 +163,13 @@ void name_release(const Run& run, ModuleRun& module) {
 }
 
 // On any host: they share what is built.
-bool keeps_owners(const ModuleRun& module) {
-  return std::any_of(module.targets.begin(), module.targets.end(), [](const Deployment* deployment) {
-    return deployment->settings->owners() != settings::Owners::none;
-  });
+source::Kept kept_of(const ModuleRun& module) {
+  source::Kept kept;
+  for (const Deployment* deployment : module.targets) {
+    kept.owners |= deployment->settings->owners() != settings::Owners::none;
+    kept.attributes |= deployment->settings->xattrs();
+  }
+  return kept;
 }
 
 // A copy of the source to build in; no other run builds there while the checkout lives.
@@ -176,7 +179,7 @@ void make_private_checkout(Run& run, ModuleRun& module) {
   auto hold = std::make_shared<const source::FolderLock>(
       source::FolderLock::wait(builds / (module.module->name + ".lock"), run.shield.waits()));
   module.checkout = source::make_private(module.checkout, builds / module.module->name, run.shield.waits(),
-                                         {keeps_owners(module)});
+                                         kept_of(module));
   module.checkout.hold = std::move(hold);
 }
 

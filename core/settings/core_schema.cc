@@ -145,6 +145,9 @@ std::vector<OptionSpec> module_options() {
        "Owner and group of what a plain folder holds: no: whoever deploys. names: as in the source, by name. "
        "numbers: as in the source, by number.",
        {"no", "names", "numbers"}},
+      {"xattrs", Type::boolean, "no",
+       "Whether extended attributes, access control lists and capabilities of what a plain folder holds are "
+       "kept."},
   };
 }
 

@@ -114,6 +114,10 @@ Owners ModuleSettings::owners() const {
   return text == "numbers" ? Owners::numbers : Owners::none;
 }
 
+bool ModuleSettings::xattrs() const {
+  return as_boolean(option("module", "xattrs"));
+}
+
 std::vector<std::string> ModuleSettings::shared_paths() const {
   return as_list(option("shared", "paths"));
 }

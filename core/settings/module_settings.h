@@ -62,6 +62,7 @@ class ModuleSettings {
   Deletion deletion() const;
   SpecialFiles special() const;
   Owners owners() const;
+  bool xattrs() const;
   std::vector<std::string> shared_paths() const;
   const std::vector<ConfigFile>& config_files() const { return config_files_; }
   // <module folder>/config/<config>; empty without a config.

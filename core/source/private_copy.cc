@@ -10,12 +10,14 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "core/base/attributes.h"
 #include "core/base/clone.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/files.h"
 #include "core/base/text.h"
 #include "core/source/source.h"
+#include "core/sync/extra_reader.h"
 
 namespace porter::source {
 namespace {
@@ -38,6 +40,12 @@ void keep_times(const std::filesystem::path& path, const struct stat& like) {
   if (::utimensat(AT_FDCWD, path.c_str(), times.data(), AT_SYMLINK_NOFOLLOW) != 0) fail(path);
 }
 
+base::UniqueFd open_folder(const std::filesystem::path& path) {
+  base::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) fail(path);
+  return fd;
+}
+
 // What is ours already need not be given to us; the group may be another.
 void keep_owner(const std::filesystem::path& path, const struct stat& like) {
   const struct stat now = look(path);
@@ -48,6 +56,12 @@ void keep_owner(const std::filesystem::path& path, const struct stat& like) {
           "with [module] owners a copy to build in takes root: run porter-admin as root, or build elsewhere");
 }
 
+// Before the mode, which may forbid it. An access control list is none without its mode.
+void keep_attributes(const std::filesystem::path& from, int in, int out) {
+  for (const sync::Attribute& attribute : sync::read_attributes({in}, from.string()))
+    base::write_attribute({out}, attribute.name, attribute.value, from.string());
+}
+
 void copy_file(const std::filesystem::path& from, const std::filesystem::path& to, const struct stat& status,
                Kept kept, const base::CancelToken& cancel) {
   const base::UniqueFd in(::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
@@ -56,6 +70,7 @@ void copy_file(const std::filesystem::path& from, const std::filesystem::path& t
   if (!out) fail(to);
   base::while_doing("copying " + from.string(), [&] { base::clone_content(in.get(), out.get(), &cancel); });
   if (kept.owners) keep_owner(to, status);
+  if (kept.attributes) keep_attributes(from, in.get(), out.get());
   if (::fchmod(out.get(), status.st_mode & 07777) != 0) fail(to);
   keep_times(to, status);
 }
@@ -71,6 +86,7 @@ void copy_folder(const std::filesystem::path& from, const std::filesystem::path&
     copy_entry(entry.path(), to / entry.path().filename(), kept, cancel);
   }
   if (kept.owners) keep_owner(to, status);
+  if (kept.attributes) keep_attributes(from, open_folder(from).get(), open_folder(to).get());
   if (::chmod(to.c_str(), status.st_mode & 07777) != 0) fail(to);
   keep_times(to, status);
 }

@@ -78,6 +78,7 @@ std::unique_ptr<Source> make_source(const SourceRequest& request);
 // What a copy keeps beside content, modes, mtimes and symlinks.
 struct Kept {
   bool owners = false;
+  bool attributes = false;  // extended ones
 };
 
 // A copy of a checkout in `target` (made, or emptied first), for builds and handlers that change a plain

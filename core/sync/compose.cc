@@ -205,6 +205,8 @@ void Composer::place(std::string_view path, Entry entry, Layer layer, const std:
                    origin);
   if (folders) {
     Folder& folder = folder_at(path);
+    // Its access control list would say something else than the new mode.
+    if (folder.mode != entry.mode) folder.extra = PackedExtra(Extra{folder.extra.unpack().owner, {}});
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
   }

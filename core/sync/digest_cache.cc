@@ -102,7 +102,7 @@ Tree DigestCache::walk(const std::string& source, WalkOptions options, WalkCount
   options.known = known ? &*known : nullptr;
   WalkCounts found;
   Tree tree = sync::walk(fd.get(), source, options, &found);
-  if (!known || is_worth_writing(found, tree))
+  if (!known || !(known->keeps == tree.keeps) || is_worth_writing(found, tree))
     store(file, tree, name);
   else
     note_use(file);

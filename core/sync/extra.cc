@@ -42,8 +42,8 @@ Account read_account(ByteReader& reader) {
 Attribute read_attribute(ByteReader& reader, const std::vector<Attribute>& before) {
   Attribute attribute;
   attribute.name = reader.text(kMaxAttributeName);
-  if (attribute.name.empty() || attribute.name.find('\0') != std::string::npos)
-    throw reader.error("a name that no attribute has");
+  if (!is_kept_attribute(attribute.name) || attribute.name.find('\0') != std::string::npos)
+    throw reader.error("an attribute that is not kept");
   if (!before.empty() && before.back().name >= attribute.name) throw reader.error("attributes out of order");
   attribute.value = reader.text(kMaxAttributeValue);
   return attribute;
@@ -80,6 +80,11 @@ std::optional<Keeps> Keeps::from_byte(std::uint64_t byte) {
 
 std::string to_text(const Owner& owner) {
   return to_text(owner.user) + ":" + to_text(owner.group);
+}
+
+bool is_kept_attribute(std::string_view name) {
+  return name.starts_with("user.") || name == "security.capability" || name == "system.posix_acl_access" ||
+         name == "system.posix_acl_default";
 }
 
 bool is_account_name(std::string_view name) {

@@ -65,6 +65,10 @@ constexpr std::size_t kMaxAttributeName = 255;
 constexpr std::size_t kMaxAttributeValue = 64U << 10U;
 constexpr std::size_t kMaxExtra = 256U << 10U;  // packed
 
+// Which attributes are kept: those of users, access control lists and capabilities. Others are the machine's
+// own affair (labels of security modules, of overlays, signatures).
+bool is_kept_attribute(std::string_view name);
+
 // Whether a user or group of that name can be told: no ':' and control characters, no '-' at its start.
 bool is_account_name(std::string_view name);
 

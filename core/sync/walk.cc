@@ -110,7 +110,7 @@ class Walker {
     row->folder.path = std::move(path);
     row->folder.mode = mode_of(status, Kind::folder);
     row->folder.mtime_ns = base::nanoseconds(status.st_mtim);
-    row->folder.extra = extras_.read(status);
+    row->folder.extra = extras_.read(status, {dir->get()}, row->shown);
     read_entries(dir, row, depth);
     const std::lock_guard lock(mutex_);
     rows_.push_back(std::move(row));
@@ -161,7 +161,7 @@ class Walker {
       entry.mtime_ns = base::nanoseconds(status.st_mtim);
       entry.target = read_link(dir->get(), entry.name, row->shown);
       if (entry.target.empty()) return;
-      entry.extra = extras_.read(status);
+      entry.extra = extras_.read(status, {dir->get(), entry.name.c_str()}, row->shown);
     }
     row->folder.entries.push_back(std::move(entry));
     if (kind == Kind::file) take_file(dir, row, status, known);
@@ -177,6 +177,9 @@ class Walker {
     if (before != nullptr && before->kind == Kind::hard_link) before = options_.known->find(before->target);
     if (before != nullptr && before->kind == Kind::file && before->stamp == stamp_of(status)) {
       fill(entry, status, before->digest);
+      const bool known_too = options_.known->keeps.attributes;
+      entry.extra = extras_.read(status, {dir->get(), entry.name.c_str()}, row->shown,
+                                 known_too ? &before->extra : nullptr);
       if (options_.stamps == Stamps::yes) entry.stamp = before->stamp;
       ++trusted_;
     } else if (changed_just_now(base::nanoseconds(status.st_ctim), wall_clock_ns())) {
@@ -193,6 +196,8 @@ class Walker {
     const auto facts = digest_file({dir->get(), entry.name, row.shown}, seen, options_.cancel, options_.take);
     if (!facts) return entry.name.clear();  // vanished
     fill(entry, facts->status, facts->digest);
+    // After the stamp's time was taken: what changes them later shows.
+    entry.extra = extras_.read(facts->status, {dir->get(), entry.name.c_str()}, row.shown);
     const bool old_enough = base::nanoseconds(facts->status.st_ctim) + kClockTick <= facts->read_from_ns;
     if (options_.stamps == Stamps::yes && old_enough) entry.stamp = stamp_of(facts->status);
     ++hashed_;
@@ -240,12 +245,11 @@ class Walker {
     return status.st_mode & 07777U;
   }
 
-  void fill(Entry& entry, const struct stat& status, const base::Digest& digest) {
+  void fill(Entry& entry, const struct stat& status, const base::Digest& digest) const {
     entry.mode = mode_of(status, Kind::file);
     entry.mtime_ns = base::nanoseconds(status.st_mtim);
     entry.size = static_cast<std::uint64_t>(status.st_size);
     entry.digest = digest;
-    entry.extra = extras_.read(status);
   }
 
   void read_young_files() {

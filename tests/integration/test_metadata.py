@@ -1,13 +1,32 @@
-"""What files are beside their content: kinds that cannot be deployed, owners."""
+"""What files are beside their content: kinds that cannot be deployed, owners, attributes."""
 
 import os
 import socket
+import stat
+import struct
 import unittest
 
 import porter
 from porter import NOTHING_ACTIVATED, OK, USAGE
 
 NOBODY = 65534
+CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)  # cap_net_bind_service, effective
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+def access_list(user, bits):
+    """An access control list that names a user; group and others may read."""
+    entries = [(1, 7, 0xFFFFFFFF), (2, bits, user), (4, 4, 0xFFFFFFFF), (0x10, 6, 0xFFFFFFFF), (0x20, 4, 0xFFFFFFFF)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def takes_attributes(folder):
+    try:
+        os.setxattr(folder, "user.try", b"")
+        os.removexattr(folder, "user.try")
+        return True
+    except OSError:
+        return False
 
 
 class SpecialFiles(porter.Case):
@@ -128,6 +147,98 @@ class Owners(porter.Case):
         self.assertIn("become = root", err)
         self.assertFalse(os.path.lexists(self.current()), err)
         self.assertEqual(os.listdir(self.site() / "releases"), [])
+
+
+class Attributes(porter.Case):
+    def setUp(self):
+        super().setUp()
+        porter.need(takes_attributes(self.folder), "the file system keeps no attributes")
+        self.project(hosts="here = local:\nthere = there")
+        self.source = self.directory / "app/src"
+        (self.source / "d").mkdir()
+        self.write("project/app/src/d/tool", "#!/bin/sh\n", 0o755)
+        self.set("file.txt", "user.origin", b"by hand\0\xff")
+        self.set("file.txt", "user.empty", b"")
+        self.set("file.txt", ACCESS, access_list(12345, 6))
+        self.set("d", "user.folder", b"1")
+        self.set("d", DEFAULT, access_list(12345, 4))
+        if os.geteuid() == 0:
+            self.set("d/tool", "security.capability", CAPABILITY)
+            self.set("d/tool", "trusted.other", b"not kept")
+        self.read_only = self.write("project/app/src/d/read only", "x")  # gets an access control list by its folder
+        os.setxattr(self.read_only, "user.more", b"2")
+        self.read_only.chmod(0o400)
+
+    def set(self, path, name, value):
+        os.setxattr(self.source / path, name, value)
+
+    def found(self, folder):
+        found = {}
+        for path in ("", "d", "d/tool", "d/read only", "file.txt"):
+            at = "%s/%s" % (folder, path)
+            names = [name for name in sorted(os.listxattr(at)) if not name.startswith("trusted.")]
+            found[path] = (stat.S_IMODE(os.stat(at).st_mode), [(name, os.getxattr(at, name)) for name in names])
+        return found
+
+    def test_attributes_are_those_of_the_source_when_asked(self):
+        server = self.sshd()
+        self.ssh_config("there", server)
+        wanted = self.found(self.source)
+        self.assertGreaterEqual(sum(len(names) for _, names in wanted.values()), 8)
+        for host in ("here", "there"):
+            self.ini("xattrs = yes")
+            self.run_admin("deploy", "--host", host, code=OK)
+            self.assertEqual(self.found(self.current()), wanted)
+            self.assertIn("unchanged", self.run_admin("deploy", "--host", host, code=OK).err)
+            self.ini("xattrs = no")
+            self.run_admin("deploy", "--host", host, code=OK)
+            self.assertEqual(sum(len(names) for _, names in self.found(self.current()).values()), 0)
+
+    def test_a_change_of_attributes_alone_is_a_change_and_a_rollback_brings_the_old_ones(self):
+        for layout in ("releases", "inplace"):
+            with self.subTest(layout=layout):
+                site = self.folder / "target" / layout
+                self.write("project/app/app.ini", "[module]\npath = %s\nxattrs = yes\nkeep_releases = 1\n"
+                           "layout = %s\n" % (site, layout))
+                live = site / "current" if layout == "releases" else site
+                self.deploy()
+                for number in range(3):
+                    self.set("file.txt", "user.origin", b"number %d" % number)
+                    self.set("d", DEFAULT, access_list(1000 + number, 4))
+                    os.setxattr(self.source / "d/tool", "user.%d" % number, b"")
+                    if number:
+                        os.removexattr(self.source / "d/tool", "user.%d" % (number - 1))
+                    before = self.found(live)
+                    self.assertNotIn("unchanged", self.deploy().err)
+                    self.assertEqual(self.found(live), self.found(self.source))
+                    self.assertIn("unchanged", self.deploy().err)
+                self.run_admin("rollback", "--host", "here", code=OK)
+                self.assertEqual(self.found(live), before)
+                os.setxattr(live / "d", "user.foreign", b"")
+                result = self.run_admin("diff", "--host", "here")
+                self.assertIn("attributes", result.out)
+                self.deploy("--force", "--overwrite-drift")
+                self.assertEqual(self.found(live), self.found(self.source))
+
+    def test_a_build_keeps_them(self):
+        self.ini("xattrs = yes\nbuild = touch built")
+        self.deploy()
+        self.assertEqual(self.found(self.current()), self.found(self.source))
+        self.assertTrue((self.current() / "built").exists())
+
+    def test_what_may_not_be_set_is_told_before_anything_is_activated(self):
+        porter.need(os.geteuid() == 0, "only root can give a file capabilities")
+        self.ini("xattrs = yes")
+        self.read_only.unlink()
+        for path in (self.folder, self.home, self.home / ".ssh", self.target):
+            os.chmod(path, 0o755)
+            os.chown(path, NOBODY, NOBODY)
+        process = self.start("deploy", "--host", "here", user=NOBODY, group=NOBODY, extra_groups=[])
+        err = process.communicate(timeout=120)[1].decode()
+        self.assertEqual(process.returncode, NOTHING_ACTIVATED, err)
+        self.assertIn("d/tool: attribute security.capability: Operation not permitted", err)
+        self.assertIn("become = root", err)
+        self.assertFalse(os.path.lexists(self.current()), err)
 
 
 if __name__ == "__main__":

@@ -356,12 +356,12 @@ def change_xattr(tree):
     entry = tree.pick(lambda each: each.file or each.folder)
     if not entry or "xattrs" not in tree.features:
         return None
-    os.chmod(tree.at(entry.path), 0o700)
+    os.chmod(tree.at(entry.path), 0o700)  # with an access control list the mode is none of its own any more
     for name in sorted(os.listxattr(tree.at(entry.path))):
-        if name.startswith("user.") and tree.rng.random() < 0.5:
+        if name.startswith(("user.", "system.posix_acl")) and tree.rng.random() < 0.5:
             os.removexattr(tree.at(entry.path), name)
-    tree.add_xattr(entry.path)
     os.chmod(tree.at(entry.path), entry.mode)
+    tree.add_xattr(entry.path)
     return "other attributes", entry.path
 
 

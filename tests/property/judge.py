@@ -12,6 +12,7 @@ import subprocess
 BLOCK = 512  # what find counts in
 WORTH_A_HOLE = 256 << 10
 SHOWN = 30
+KEPT = ("user.", "system.posix_acl")  # attributes
 
 
 class Unlike(AssertionError):
@@ -147,7 +148,7 @@ def facts_of(path, info, features):
     owner = (info.st_uid, info.st_gid) if "owners" in features else ()
     if stat.S_ISLNK(info.st_mode):
         return (kind, os.readlink(path), owner)
-    names = [name for name in sorted(os.listxattr(path)) if name.startswith("user.")] if "xattrs" in features else []
+    names = [name for name in sorted(os.listxattr(path)) if name.startswith(KEPT)] if "xattrs" in features else []
     xattrs = tuple((name, os.getxattr(path, name)) for name in names)
     if stat.S_ISDIR(info.st_mode):
         return (kind, mode, info.st_mtime_ns, xattrs, owner)

@@ -50,6 +50,7 @@ class Series(porter.Case):
         return {"layout": self.layout, "keep_releases": self.rng.choice([1, 1, 2, 3]), "link": self.random_link(),
                 "durability": self.rng.choice(["none", "none", "none", "full"]),
                 "delete": self.rng.choice(["listed", "listed", "unknown"]),
+                **({"xattrs": "yes"} if "xattrs" in self.features else {}),
                 **({"owners": self.rng.choice(["names", "numbers"])} if "owners" in self.features else {})}
 
     def random_link(self):

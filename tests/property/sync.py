@@ -5,7 +5,7 @@ trees, random edits; first copies, increments, recycled releases, sends that wer
     sync.py                100 rounds, always the same (CTest: property-sync)
     sync.py --long         2,000 rounds, others each time
     sync.py --seed N       round N again, with the rounds of its series before it, which made what it found
-    sync.py --with hardlinks,sparse,owners,xattrs     has these kept as well
+    sync.py --with hardlinks,sparse,owners,xattrs     has these kept as well (CTest: property-attributes)
 
 When root runs it, half of the series are run as nobody, to whom the modes of files and folders mean something.
 """

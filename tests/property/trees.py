@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import stat
+import struct
 
 import names
 
@@ -191,6 +192,15 @@ class Tree:
         os.setxattr(self.at(path), b"user." + self.rng.choice([b"one", b"two", b"with space", b"\xc3\xa9"]),
                     self.rng.randbytes(self.rng.choice([0, 1, 40, 900])))
         os.chmod(self.at(path), mode)
+        if self.rng.random() < 0.3:
+            self.add_acl(path)
+
+    def add_acl(self, path):
+        """Changes the mode as well: a list that names users and groups is as good as one."""
+        names = ["access", "default"] if os.path.isdir(self.at(path)) else ["access"]
+        entries = [(1, 7), (2, self.rng.randrange(8), 12345), (4, 5), (0x10, self.rng.choice([4, 5, 7])), (0x20, 4)]
+        packed = b"".join(struct.pack("<HHI", tag, bits, *(named or [0xFFFFFFFF])) for tag, bits, *named in entries)
+        os.setxattr(self.at(path), "system.posix_acl_" + self.rng.choice(names), struct.pack("<I", 2) + packed)
 
     def add_owner(self, path):
         if "owners" in self.features and self.is_root and self.rng.random() < 0.4:

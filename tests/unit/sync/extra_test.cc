@@ -1,6 +1,7 @@
 #include "core/sync/extra.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "core/base/files.h"
@@ -56,10 +57,12 @@ TEST_CASE("extras that have another spelling, or that nothing has, are refused")
   CHECK(refused("\x01\x00\xFF\xFF\xFF\xFF\x0F\x00\x00\x00"sv));  // "as it is" to the kernel
   CHECK(refused("\x01\x01\x02-x\x00\x00\x00"sv));                // an option to whom it is given
   CHECK(refused("\x01\x01\x02x:\x00\x00\x00"sv));
-  CHECK(refused("\x00\x02\x01z\x00\x01y\x00"sv));  // out of order
-  CHECK(refused("\x00\x02\x01y\x00\x01y\x00"sv));
+  CHECK_FALSE(refused("\x00\x02\x06user.y\x00\x06user.z\x00"sv));
+  CHECK(refused("\x00\x02\x06user.z\x00\x06user.y\x00"sv));  // out of order
+  CHECK(refused("\x00\x02\x06user.y\x00\x06user.y\x00"sv));
   CHECK(refused("\x00\x01\x00\x00"sv));
-  CHECK(refused("\x00\x01\x02y\0\x00"sv));
+  CHECK(refused("\x00\x01\x07user.y\0\x00"sv));
+  CHECK(refused("\x00\x01\x10security.selinux\x00"sv));  // the machine's own affair
   CHECK(extra_fault(PackedExtra(sample_extra()), {Owners::names, false}) != nullptr);
   CHECK(extra_fault(PackedExtra(sample_extra()), {Owners::none, true}) != nullptr);
   CHECK(extra_fault(PackedExtra(sample_extra()), {}) != nullptr);
@@ -144,4 +147,37 @@ TEST_CASE("owners are taken from disk by name, or by number where there is none 
   CHECK(names.find("f")->extra.unpack().owner == Owner{{"root", 0}, {"root", 0}});
   CHECK(names.find("l")->extra.unpack().owner == Owner{{"", 987654}, {"root", 0}});
   CHECK(names.folders.front().extra.unpack().owner == Owner{{"root", 0}, {"root", 0}});
+}
+
+TEST_CASE("attributes are taken from disk, by what an earlier walk found where nothing changed since") {
+  const base::TemporaryFolder home;
+  put_file(home.path() / "d/f", "1");
+  if (::setxattr((home.path() / "d/f").c_str(), "user.b", "2", 1, 0) != 0) {
+    WARN("skipped: the file system keeps no attributes");
+    return;
+  }
+  REQUIRE(::setxattr((home.path() / "d/f").c_str(), "user.a", "", 0, 0) == 0);
+  REQUIRE(::setxattr((home.path() / "d").c_str(), "user.c", "3", 1, 0) == 0);
+  WalkOptions options;
+  options.stamps = Stamps::yes;
+  const auto walk_again = [&](const Tree& known, WalkCounts* counts = nullptr) {
+    options.known = &known;
+    return walk_folder(home.path(), options, counts);
+  };
+  const Tree plain = walk_again({});
+  CHECK(plain.find("d/f")->extra.empty());
+  options.keeps.attributes = true;
+  // The content is known, its attributes are not.
+  WalkCounts counts;
+  Tree first = walk_again(plain, &counts);
+  CHECK(counts.files_trusted == 1);
+  const std::vector<Attribute> both = {{"user.a", ""}, {"user.b", "2"}};
+  CHECK(first.find("d/f")->extra.unpack().attributes == both);
+  CHECK(first.find_folder("d")->extra.unpack().attributes == std::vector<Attribute>{{"user.c", "3"}});
+  CHECK(first.folders.front().extra.empty());
+  Tree told = first;
+  told.folders[1].entries[0].extra = PackedExtra({{}, {{"user.told", ""}}});
+  CHECK(walk_again(told).find("d/f")->extra == told.find("d/f")->extra);
+  REQUIRE(::removexattr((home.path() / "d/f").c_str(), "user.a") == 0);
+  CHECK(walk_again(told).find("d/f")->extra.unpack().attributes == std::vector<Attribute>{{"user.b", "2"}});
 }

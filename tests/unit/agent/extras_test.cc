@@ -1,7 +1,13 @@
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
+#include <set>
+
 #include "core/agent/owner_ids.h"
+#include "core/base/text.h"
 #include "tests/support/catch.h"
 #include "tests/unit/agent/site_fixture.h"
 
@@ -16,14 +22,18 @@ sync::PackedExtra owned(std::uint32_t user, std::uint32_t group) {
   return sync::PackedExtra({sync::Owner{{"", user}, {"", group}}, {}});
 }
 
+sync::PackedExtra with_attributes(std::vector<sync::Attribute> attributes) {
+  return sync::PackedExtra({{}, std::move(attributes)});
+}
+
 // All belong to one.
 sync::Tree tree_of_owner(const Wants& wants, const sync::PackedExtra& owner) {
   sync::Tree tree = make_tree(wants);
-  tree.keeps.owners = sync::Owners::numbers;
+  tree.keeps = {sync::Owners::numbers, true};
   for (sync::Folder& folder : tree.folders) {
     folder.extra = owner;
     for (sync::Entry& entry : folder.entries)
-      entry.extra = owner;
+      if (entry.kind != sync::Kind::link || owner.unpack().attributes.empty()) entry.extra = owner;
   }
   tree.seal_digests();
   return tree;
@@ -59,6 +69,25 @@ std::vector<std::string> owners_at(const std::string& root) {
   for (const char* path : {"/d", "/d/f", "/d/l", "/f"})
     all.push_back(owner_at(root + path));
   return all;
+}
+
+// "user.a=1 user.b=", of a file and a folder; nothing else about these is of interest here.
+std::string attributes_at(const std::string& path) {
+  std::array<char, 1024> names{};
+  const ssize_t length = ::listxattr(path.c_str(), names.data(), names.size());
+  std::set<std::string> found;
+  for (const char* name = names.data(); name < names.data() + length; name += std::strlen(name) + 1) {
+    std::array<char, 1024> value{};
+    const ssize_t size = ::getxattr(path.c_str(), name, value.data(), value.size());
+    found.insert(std::string(name) + "=" + std::string(value.data(), static_cast<std::size_t>(size)));
+  }
+  return base::join({found.begin(), found.end()}, " ");
+}
+
+bool takes_attributes(const fs::path& folder) {
+  if (::setxattr(folder.c_str(), "user.try", "", 0, 0) == 0) return true;
+  WARN("skipped: the file system keeps no attributes");
+  return false;
 }
 
 bool is_root() {
@@ -152,6 +181,114 @@ TEST_CASE("in place everything gets its owner, and going back gives it back") {
   site.commit("r1", 1);
   CHECK(owners_at(site.path()) == std::vector<std::string>(4, "1001:1002"));
   CHECK_FALSE(site.look().drift.any());
+}
+
+TEST_CASE("files and folders have the attributes that are wanted, whatever they had, and content stays") {
+  const base::TemporaryFolder temporary;
+  if (!takes_attributes(temporary.path())) return;
+  const OrdinaryUser ordinary;  // whom a mode keeps from writing attributes
+  const base::TemporaryFolder own;
+  const Wants wants = {{"d", folder(0555)}, {"d/f", file("content", 0444)}, {"d/l", link("f")}};
+  Site site = Site::open(own.path() / "site", Layout::releases);
+  REQUIRE_FALSE(site.prepare(options()));
+  const std::string live = site.path() + "/current";
+  const auto check = [&](const std::string& attributes) {
+    CHECK(attributes_at(live + "/d") == attributes);
+    CHECK(attributes_at(live + "/d/f") == attributes);
+    CHECK(list_folder(live + "/") == listing_of(wants));
+    CHECK_FALSE(site.look().drift.any());
+  };
+  deploy_of(site, "r1", wants, with_attributes({{"user.a", "1"}, {"user.b", ""}}));
+  check("user.a=1 user.b=");
+  for (const char* id : {"r2", "r3"})
+    CHECK(deploy_of(site, id, wants, with_attributes({{"user.a", "2"}})) == 1);
+  check("user.a=2");
+  REQUIRE(fs::exists(site.path() + "/.porter/spare"));
+  CHECK(deploy_of(site, "r4", wants, with_attributes({{"user.b", "3"}})) == 0);  // r1's own files
+  check("user.b=3");
+  CHECK(deploy_of(site, "r5", wants, {}) == 0);
+  check("");
+}
+
+TEST_CASE("what has the wanted attributes is not written again") {
+  const base::TemporaryFolder temporary;
+  if (!takes_attributes(temporary.path())) return;
+  Site site = Site::open(temporary.path() / "site", Layout::releases);
+  REQUIRE_FALSE(site.prepare(options()));
+  const sync::PackedExtra extra = with_attributes({{"user.a", "1"}});
+  for (const char* id : {"r1", "r2", "r3"})
+    deploy_of(site, id, kWants, extra);
+  struct stat before {};
+  REQUIRE(::stat((site.path() + "/.porter/spare/d/f").c_str(), &before) == 0);
+  deploy_of(site, "r4", kWants, extra);
+  struct stat after {};
+  REQUIRE(::stat((site.path() + "/current/d/f").c_str(), &after) == 0);
+  CHECK(after.st_ino == before.st_ino);
+  CHECK(ctime_ns(after) == ctime_ns(before));
+}
+
+TEST_CASE("another attribute is drift, of a file and a folder, and what nobody keeps is none") {
+  const base::TemporaryFolder temporary;
+  if (!takes_attributes(temporary.path())) return;
+  Site site = Site::open(temporary.path() / "site", Layout::releases);
+  REQUIRE_FALSE(site.prepare(options()));
+  deploy_of(site, "r1", kWants, with_attributes({{"user.a", "1"}}));
+  for (const char* path : {"d", "d/f"}) {
+    const std::string at = site.path() + "/current/" + path;
+    REQUIRE(::setxattr(at.c_str(), "user.b", "", 0, 0) == 0);
+    CHECK(site.look().drift.examples == std::vector<std::string>{path});
+    REQUIRE(::removexattr(at.c_str(), "user.b") == 0);
+    CHECK_FALSE(site.look().drift.any());
+    if (::geteuid() == 0) REQUIRE(::setxattr(at.c_str(), "trusted.other", "", 0, 0) == 0);
+    CHECK_FALSE(site.look().drift.any());
+  }
+}
+
+TEST_CASE("in place attributes come and go, and going back brings them back") {
+  const base::TemporaryFolder temporary;
+  if (!takes_attributes(temporary.path())) return;
+  Site site = Site::open(temporary.path() / "site", Layout::inplace);
+  REQUIRE_FALSE(site.prepare(options()));
+  const auto check = [&](const std::string& attributes) {
+    CHECK(attributes_at(site.path() + "/d") == attributes);
+    CHECK(attributes_at(site.path() + "/d/f") == attributes);
+    CHECK_FALSE(site.look().drift.any());
+  };
+  deploy_of(site, "r1", kWants, with_attributes({{"user.a", "1"}}));
+  check("user.a=1");
+  Stage stage = site.begin_stage("r2", "run2");
+  stage.set_wanted(tree_of_owner(kWants, with_attributes({{"user.b", "2"}})));
+  stage.make_folders();
+  CHECK(stage.clone_same(stage.wanted().files()).empty());
+  stage.make_links();
+  stage.finish();
+  stage.seal({});
+  site.activate("r2", "run2");
+  CHECK(attributes_at(site.path() + "/d") == "user.b=2");
+  CHECK(attributes_at(site.path() + "/d/f") == "user.b=2");
+  site.revert("r2");
+  check("user.a=1");
+  deploy_of(site, "r3", kWants, with_attributes({{"user.b", "3"}}));
+  check("user.b=3");
+  site.activate("r1", "run4");
+  site.commit("r1", 1);
+  check("user.a=1");
+}
+
+TEST_CASE("an attribute that may not be set is refused with the file, and what may set it") {
+  const base::TemporaryFolder temporary;
+  if (!takes_attributes(temporary.path())) return;
+  const OrdinaryUser ordinary;
+  if (::geteuid() == 0) return;
+  const base::TemporaryFolder own;
+  Site site = Site::open(own.path() / "site", Layout::releases);
+  REQUIRE_FALSE(site.prepare(options()));
+  const std::string bind(std::string("\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20));
+  const base::Error error = tests::error_of([&] {
+    deploy_of(site, "r1", {{"tool", file("x")}}, with_attributes({{"security.capability", bind}}));
+  });
+  CHECK(error.message().find("/tool: attribute security.capability: ") != std::string::npos);
+  CHECK(error.hint_text().find("become = root") != std::string::npos);
 }
 
 }  // namespace porter::agent
