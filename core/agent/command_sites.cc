@@ -232,13 +232,13 @@ void Sites::unfreeze(const protocol::UnfreezeSite& ask) {
   open(ask.site).site.unfreeze(ask.config);
 }
 
-void Sites::discard_stages() noexcept {
+void Sites::interrupt_stages() noexcept {
   for (auto& [path, at] : sites_) {
     if (!at->stage) continue;
     try {
       const std::string id = at->stage->id();
       at->stage.reset();
-      at->site.discard(id);
+      at->site.interrupt(id);
     } catch (const std::exception&) {
       // The next run that locks this site removes it.
     }

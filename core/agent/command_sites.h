@@ -55,8 +55,8 @@ class Sites {
   void freeze(const protocol::FreezeSite& ask);
   void unfreeze(const protocol::UnfreezeSite& ask);
 
-  // Removes unsealed stages, after their undo steps, as far as that works: for the end of the connection.
-  void discard_stages() noexcept;
+  // Gives unsealed stages up, after their undo steps, as far as that works: for the end of the connection.
+  void interrupt_stages() noexcept;
 
  private:
   base::CancelToken lost_;

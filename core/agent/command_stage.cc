@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <unordered_set>
 
 #include "core/base/error.h"
 #include "core/sync/compare.h"
@@ -18,32 +20,6 @@ constexpr std::size_t kPiecesWaiting = 8;  // batches of content, each some 256 
 constexpr std::size_t kClonesInPiece = 256;
 
 }  // namespace
-
-std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity, sync::Keeps keeps) {
-  const std::shared_ptr<const sync::Seal> seal = site.base();
-  if (seal && seal->tree.identity == identity && seal->tree.keeps == keeps) return {seal, &seal->tree};
-  auto tree = std::make_shared<sync::Tree>();
-  if (seal) *tree = seal->tree;
-  if (tree->folders.empty()) tree->folders.emplace_back();
-  tree->identity = identity;
-  tree->keep(keeps);
-  tree->seal_digests();
-  return tree;
-}
-
-void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests) {
-  const sync::Tree part = sync::make_part(base, sync::decode_folder_digests(encoded_digests));
-  sync::TreeEncoder encoder(part, sync::Stamps::no);
-  protocol::BaseTree message;
-  std::string next;
-  bool more = encoder.next(message.piece.bytes);
-  while (more) {
-    more = encoder.next(next);
-    message.piece.last = !more;
-    output.send(message);
-    message.piece.bytes = std::move(next);
-  }
-}
 
 // The file that is arriving in pieces, directly or through a patch: one of both, or nothing after a failure;
 // the rest of its pieces is dropped then.
@@ -100,13 +76,29 @@ StageCommand::StageCommand(Output& output, OpenSite& at, const protocol::StageBe
 }
 
 StageCommand::~StageCommand() {
+  stop_work();
+  if (complete_ || !at_.stage) return;
+  at_.stage.reset();
+  try {
+    at_.site.interrupt(begin_.request.release_id);
+  } catch (const std::exception&) {
+    // The next run that locks this site sees to it.
+  }
+}
+
+void StageCommand::stop_work() {
   stop_.cancel();
   crew_.reset();
   signer_.reset();
   incoming_.reset();
-  if (complete_ || !at_.stage) return;
+}
+
+void StageCommand::discard() noexcept {
+  stop_work();
+  if (!at_.stage) return;
   at_.stage.reset();
   try {
+    at_.site.drop_interrupted();
     at_.site.discard(begin_.request.release_id);
   } catch (const std::exception&) {
     // The next run that locks this site removes it.
@@ -114,7 +106,12 @@ StageCommand::~StageCommand() {
 }
 
 void StageCommand::send_base(const std::string& encoded_digests) {
-  send_base_part(output_, *base_, encoded_digests);
+  interrupted_ = at_.site.interrupted(lost_);
+  send_base_part(output_, *base_, encoded_digests, interrupted_);
+  // What stays where it is, or becomes a second name, is not to be had twice.
+  const bool takes_all =
+      at_.site.layout() == Layout::releases && begin_.request.link == protocol::LinkMode::automatic;
+  if (!takes_all) interrupted_.leave_out(*base_);
 }
 
 void StageCommand::wanted_piece(const protocol::Piece& piece) {
@@ -160,28 +157,44 @@ void StageCommand::files_to_come(protocol::FilesToCome more) {
   at_.stage->fit_spare(rebuilt);
   check_room_for_all();
   at_.stage->make_folders();
+  take_interrupted();
   crew_ = std::make_unique<base::Crew>(base::Crew::usual_threads() + 1, stop_);
   describe_old_versions();
   take_local();
 }
 
 void StageCommand::check_room_for_all() {
-  Space space = space_at(at_.site.path());
-  const Need need = needed(space);
-  if (!fits(need, space)) {
-    at_.stage->drop_bases();
-    space = space_at(at_.site.path());
+  const auto give_up = [this](const std::function<void()>& drop) {
+    const Space space = space_at(at_.site.path());
+    if (!fits(needed(space), space)) drop();
+  };
+  give_up([&] { at_.stage->drop_bases(); });
+  give_up([&] {
+    interrupted_ = {};
+    at_.site.drop_interrupted();
+  });
+  const Space space = space_at(at_.site.path());
+  check_room(needed(space), space, at_.site.path());
+}
+
+// All of it before anything arrives, so that there is never more than one send's worth.
+void StageCommand::take_interrupted() {
+  std::vector<sync::EntryRef> files;
+  std::unordered_set<base::Digest, base::DigestHash> begun;
+  for (FileNumber number = 0; number < refs_.size(); ++number) {
+    if (origins_[number] == Origin::local) files.push_back(refs_[number]);
+    if (origins_[number] == Origin::delta) begun.insert(entry(number).digest);
   }
-  check_room(need, space, at_.site.path());
+  report_.bytes_resumed += at_.stage->take_interrupted(interrupted_, files);
+  interrupted_.drop_all_but(begun);
 }
 
 Need StageCommand::needed(const Space& space) const {
   std::vector<Coming> coming;
   for (FileNumber number = 0; number < refs_.size(); ++number) {
-    const bool here = at_.stage->has(refs_[number]);
-    coming.push_back(here                                ? Coming::there
-                     : origins_[number] == Origin::local ? Coming::cloned
-                                                         : Coming::sent);
+    const bool local = origins_[number] == Origin::local;
+    const bool here = at_.stage->has(refs_[number]) || (local && interrupted_.has(entry(number).digest));
+    coming.push_back(here ? Coming::there : local ? Coming::cloned : Coming::sent);
   }
   return need_of(at_.stage->wanted(), coming, at_.site.layout(), to_take(begin_.request.link), space);
 }
@@ -274,6 +287,8 @@ void StageCommand::open_patch(FileNumber number) {
   incoming_->patch = std::make_unique<sync::PatchJob>(
       sync::FileRanges(rebuild->basis(), rebuild->rest().of_old), sync::total_size(rebuild->rest().of_new),
       [rebuild](std::string_view bytes) { rebuild->write(bytes); });
+  if (interrupted_.begun().contains(entry(number).digest))
+    report_.bytes_resumed += entry(number).size - sync::total_size(rebuild->rest().of_new);
   incoming_->rebuild = std::move(rebuild);
 }
 
@@ -365,6 +380,7 @@ protocol::StageReport StageCommand::finish() {
     const sync::Entry* there = stage.wanted().find(shared);
     if (there != nullptr && there->kind != sync::Kind::link) stage.seed_shared(shared);
   }
+  at_.site.drop_interrupted();
   for (const Origin origin : origins_) {
     if (origin == Origin::whole) ++report_.files_whole;
     if (origin == Origin::delta) ++report_.files_delta;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/agent/command_base.h"
 #include "core/agent/command_sites.h"
 #include "core/agent/server_output.h"
 #include "core/agent/signer.h"
@@ -21,17 +22,11 @@
 
 namespace porter::agent {
 
-// The live tree of a site as its seal has it, comparable with trees of that identity; an empty root when
-// there is none.
-std::shared_ptr<const sync::Tree> base_tree(const Site& site, sync::Identity identity, sync::Keeps keeps);
-
-// Sends the part of `base` that the digests do not tell, as BaseTree pieces.
-void send_base_part(Output& output, const sync::Tree& base, const std::string& encoded_digests);
-
 class StageCommand {
  public:
   StageCommand(Output& output, OpenSite& at, const protocol::StageBegin& begin, base::CancelToken lost);
-  // Ends its threads; discards the stage unless it was completed.
+  // Ends its threads. Unless the stage was completed it is given up, and what has arrived is kept for the
+  // next one.
   ~StageCommand();
   StageCommand(const StageCommand&) = delete;
   StageCommand& operator=(const StageCommand&) = delete;
@@ -51,6 +46,8 @@ class StageCommand {
   std::vector<protocol::FileNumber> missing();
   // Links, folders' times, shared paths. The stage is then the site's to seal.
   protocol::StageReport finish();
+  // After an error of ours: nothing is kept. Not to be used any more.
+  void discard() noexcept;
 
  private:
   enum class Origin : std::uint8_t { local, whole, delta };
@@ -64,7 +61,9 @@ class StageCommand {
   const sync::Entry& entry(protocol::FileNumber number) const;
   std::string path(protocol::FileNumber number) const;
   void check_coming(protocol::FileNumber number) const;
+  void stop_work();
   void check_room_for_all();
+  void take_interrupted();
   Need needed(const Space& space) const;
   void take_local();
   void count_local(const std::vector<protocol::FileNumber>& numbers);
@@ -81,6 +80,7 @@ class StageCommand {
   base::CancelToken lost_;
   base::CancelToken stop_;
   std::shared_ptr<const sync::Tree> base_;
+  InterruptedSend interrupted_;
   sync::TreeAssembler assembler_;
   std::vector<sync::EntryRef> refs_;
   std::vector<Origin> origins_;

@@ -50,7 +50,7 @@ class Server {
       : input_(input), output_(output), lost_(lost), sites_(std::move(lost)) {}
   ~Server() {
     stage_.reset();
-    sites_.discard_stages();
+    sites_.interrupt_stages();
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -218,6 +218,7 @@ void Server::stage_part(const Frame& frame) {
     stage_content(frame);
   } catch (const Error& error) {
     const protocol::Failure told = failure(error);  // of the disk as it is before the stage is given up
+    stage_->discard();
     stage_.reset();
     state_ = State::spoilt;
     output_.send(told);

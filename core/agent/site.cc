@@ -206,6 +206,15 @@ void Site::foresee_stage() const noexcept {
   if (parts_->folders && parts_->layout == Layout::releases) foresee_spare(*parts_->folders);
 }
 
+InterruptedSend Site::interrupted(const base::CancelToken& stop) const {
+  parts_->held();
+  return {parts_->folders, stop};
+}
+
+void Site::drop_interrupted() const {
+  agent::drop_interrupted(parts_->held());
+}
+
 Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take take) {
   check_release_id(id);
   const SiteFolders& site = parts_->held();
@@ -216,7 +225,7 @@ Stage Site::begin_stage(const std::string& id, const std::string& run_id, Take t
   if (releases && site.root.exists(place))
     throw Error(Code::refused,
                 fmt::format("{}: is there and was not made by porter", site.root.label(place)));
-  site.mark(id);
+  site.mark_arriving(id);
   std::shared_ptr<const sync::Seal> spare;
   if (releases && take == Take::automatic) spare = take_spare(site, id);
   if (releases && !spare) site.root.make_folder(place, 0700);

@@ -56,6 +56,7 @@
 
 #include "core/agent/beneath.h"
 #include "core/agent/drift.h"
+#include "core/agent/interrupted.h"
 #include "core/agent/lock.h"
 #include "core/agent/receiver.h"
 #include "core/agent/stage.h"
@@ -180,6 +181,9 @@ class Site {
   // Room for a new release; Error(refused) when the id is taken by a sealed one. An unsealed one of the same
   // id is removed first.
   Stage begin_stage(const std::string& id, const std::string& run_id, Take take = Take::automatic);
+  // What interrupted sends have left for it.
+  InterruptedSend interrupted(const base::CancelToken& stop) const;
+  void drop_interrupted() const;
 
   // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.
   // Layout inplace: of those, the one that the live one replaced; others are Error(refused).
@@ -216,6 +220,8 @@ class Site {
   // Removes a stage or a sealed release, after its undo steps as revert() does. Error(refused) for the live
   // and for a pinned one.
   void discard(const std::string& id);
+  // The same for a stage whose send was interrupted: what has arrived is kept for the next one.
+  void interrupt(const std::string& id);
 
   // Error(missing) when there is no such release. A bad mark that is there already keeps its time.
   void mark(const std::string& id, protocol::Mark mark, const std::string& reason = "");

@@ -6,6 +6,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
+#include "core/agent/interrupted.h"
 #include "core/agent/marks.h"
 #include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
@@ -77,6 +78,7 @@ void prune(const SiteFolders& site, const Journal& journal, unsigned keep, proto
   const std::vector<std::string> gone = prunable(site, journal, keep);
   const bool spares = link == protocol::LinkMode::automatic;
   if (!spares) drop_spare(site);
+  drop_interrupted(site);
   for (const std::string& id : gone) {
     try {
       const bool kept = spares && id == gone.back() && make_spare(site, id);
@@ -167,6 +169,13 @@ void Site::discard(const std::string& id) {
       site, id, [] {}, parts_->lost);
   site.remove_release(id);
   throw_failures(site, failures);
+}
+
+void Site::interrupt(const std::string& id) {
+  check_release_id(id);
+  const SiteFolders& site = parts_->held();
+  if (site.sealed(id) || !site.marked(id)) return discard(id);
+  throw_failures(site, interrupt_stage(site, id, parts_->lost));
 }
 
 sync::SealHeader Site::reseal(const std::string& id) {

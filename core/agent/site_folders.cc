@@ -28,6 +28,10 @@ std::string seal_path(const std::string& id) {
   return std::string(kManifests) + id;
 }
 
+std::string arriving_path(const std::string& id) {
+  return std::string(kStaging) + id + "/arriving";
+}
+
 std::optional<Record> read_record(const Beneath& porter, std::string_view name) {
   const std::optional<std::string> text = porter.read_small(name, kSmallFile);
   if (!text) return std::nullopt;
@@ -186,6 +190,15 @@ void SiteFolders::unmark(const std::string& id) const {
   if (!marked(id)) return;
   reach("unmark: before");
   remove_tree(".porter/staging/" + id);
+}
+
+void SiteFolders::mark_arriving(const std::string& id) const {
+  mark(id);
+  if (layout == Layout::releases) porter.create_file(arriving_path(id));
+}
+
+bool SiteFolders::arriving(const std::string& id) const {
+  return layout == Layout::inplace ? marked(id) : porter.exists(arriving_path(id));
 }
 
 std::vector<std::string> SiteFolders::marks() const {

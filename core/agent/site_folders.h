@@ -90,6 +90,9 @@ struct SiteFolders {
   bool marked(const std::string& id) const;
   void mark(const std::string& id) const;
   void unmark(const std::string& id) const;
+  // Layout releases: a mark that says that the release is being sent, and not removed, say.
+  void mark_arriving(const std::string& id) const;
+  bool arriving(const std::string& id) const;
   std::vector<std::string> marks() const;
 
   // A sealed or marked release with all that belongs to it; others are left alone. Killed at any point, the

@@ -62,6 +62,10 @@ bool reverting(const SiteFolders& site, const std::string& id);
 std::vector<std::string> finish_revert(const SiteFolders& site, const std::string& id,
                                        const std::string& reason, const Holder& self,
                                        const base::CancelToken& lost);
+// A stage that is given up, after its undo steps; what has arrived of it is kept. Gives the steps that
+// failed.
+std::vector<std::string> interrupt_stage(const SiteFolders& site, const std::string& id,
+                                         const base::CancelToken& lost);
 // What is live stays good, whatever its run did not get to say, once another is about to be live.
 void keep_live(const SiteFolders& site, const Holder& self);
 

@@ -5,6 +5,7 @@
 
 #include "core/agent/failpoint.h"
 #include "core/agent/inplace.h"
+#include "core/agent/interrupted.h"
 #include "core/agent/marks.h"
 #include "core/agent/outside.h"
 #include "core/agent/site_parts.h"
@@ -66,6 +67,20 @@ void settle_activation(const SiteFolders& site, const std::string& keep_release,
                 self);
 }
 
+// Gives the undo steps that failed.
+std::vector<std::string> settle_stage(const SiteFolders& site, const std::string& id,
+                                      const std::string& keep_release, const Holder& self,
+                                      const base::CancelToken& lost) {
+  const bool sealed = site.sealed(id);
+  if (id == keep_release && sealed && !reverting(site, id))
+    return rewind_to_seal(
+        site, id, [] {}, lost);
+  const std::optional<Journal> journal = read_journal(site.porter);
+  const bool activated = journal && journal->id == id;
+  if (site.arriving(id) && !sealed && !activated) return interrupt_stage(site, id, lost);
+  return finish_revert(site, id, "", self, lost);
+}
+
 void settle_stages(const SiteFolders& site, const std::string& keep_release, const Holder& self,
                    const base::CancelToken& lost) {
   const std::string live = site.live();
@@ -73,13 +88,7 @@ void settle_stages(const SiteFolders& site, const std::string& keep_release, con
   const bool committed = journal && journal->id == live && journal->state == JournalState::committed;
   if (committed) site.unmark(live);
   for (const std::string& id : site.marks()) {
-    const bool wanted = id == keep_release && site.sealed(id) && !reverting(site, id);
-    if (id == live) continue;
-    tell_failures(site, id,
-                  wanted ? rewind_to_seal(
-                               site, id, [] {}, lost)
-                         : finish_revert(site, id, "", self, lost),
-                  self);
+    if (id != live) tell_failures(site, id, settle_stage(site, id, keep_release, self, lost), self);
   }
 }
 
@@ -136,6 +145,15 @@ std::vector<std::string> old_undo(const SiteFolders& site) {
 }
 
 }  // namespace
+
+std::vector<std::string> interrupt_stage(const SiteFolders& site, const std::string& id,
+                                         const base::CancelToken& lost) {
+  std::vector<std::string> failures = take_back(
+      site, id, [] {}, lost);
+  keep_interrupted(site, id);
+  site.remove_release(id);
+  return failures;
+}
 
 void remove_old_undo(const SiteFolders& site) {
   for (const std::string& name : old_undo(site))

@@ -2,11 +2,11 @@
 // A release being built. Layout releases: directly in releases/<id>, its final name, unsealed until the seal
 // exists. Layout inplace: the files that change, in .porter/staging/<id>. Nothing outside is touched.
 //
-// Order of use: set_wanted → fit_spare → make_folders → clone_same → put_files / begin_file / rebuild for
-// what is missing → make_hard_links → make_links → finish → (handlers, seed_shared) → seal. clone_same,
-// put_files, begin_file, open_basis, rebuild and the calls of a FileWriter or FileRebuild may run in several
-// threads at once for different files; the rest is for one thread. Errors carry the path. The Site must
-// outlive its Stage.
+// Order of use: set_wanted → fit_spare → make_folders → take_interrupted → clone_same → put_files /
+// begin_file / rebuild for what is missing → make_hard_links → make_links → finish → (handlers, seed_shared)
+// → seal. clone_same, put_files, begin_file, open_basis, rebuild and the calls of a FileWriter or FileRebuild
+// may run in several threads at once for different files; the rest is for one thread. Errors carry the path.
+// The Site must outlive its Stage.
 
 #include <cstdint>
 #include <memory>
@@ -40,10 +40,12 @@ enum class Take : std::uint8_t {
 // Whether others than the stage may have written into it.
 enum class Touched : std::uint8_t { maybe, no };
 
+class InterruptedSend;
 struct SiteFolders;
 struct StageParts;
 
-// One file on its way into the stage. Without finish() the file is removed again.
+// One file on its way into the stage. Without finish() there is none, but a large one's beginning is kept for
+// the next send (interrupted.h).
 class FileWriter {
  public:
   FileWriter(FileWriter&&) noexcept;
@@ -126,6 +128,8 @@ class Stage {
   // Whether it is there already.
   bool has(sync::EntryRef file) const;
 
+  // Moves here what is not there yet and was left by an interrupted send. Gives how many bytes that were.
+  std::uint64_t take_interrupted(InterruptedSend& from, const std::vector<sync::EntryRef>& files);
   // Takes files that are not there yet from the live release: those whose content is there (by path, or by
   // digest under another name), proven by an untouched stamp or by hashing. Returns those that are not, and
   // have to be sent.
@@ -137,10 +141,10 @@ class Stage {
   };
   // Whole files. Returns those whose content is not the wanted one: nothing is written of them.
   std::vector<sync::EntryRef> put_files(const std::vector<Whole>& files);
-  // Size, mode, time and digest come from the wanted tree.
+  // Size, mode, time and digest come from the wanted tree. Of large files of one content one after the other.
   FileWriter begin_file(sync::EntryRef file);
-  // The old version of this file: the spare's that was kept for it, else the live one; nothing when there is
-  // none.
+  // The old version of this file: the spare's that was kept for it, else what an interrupted send has brought
+  // of it, else the live one; nothing when there is none.
   std::optional<Basis> open_basis(sync::EntryRef file) const;
   // Size, mode, time and digest come from the wanted tree. Throws Error(protocol) for copies that do not fit.
   FileRebuild rebuild(sync::EntryRef file, Basis basis, std::vector<sync::Copy> copies);

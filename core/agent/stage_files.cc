@@ -8,12 +8,14 @@
 #include <cerrno>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/interrupted.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clone.h"
 #include "core/base/content_digest.h"
 #include "core/base/error.h"
 #include "core/base/holes.h"
 #include "core/base/text.h"
+#include "core/sync/block_table.h"
 
 namespace porter::agent {
 
@@ -40,6 +42,13 @@ void fill_file(const Slot& slot, int fd, std::string_view bytes) {
     error.add_trail("writing " + slot.subject());
     throw;
   }
+}
+
+UniqueFd at_full_size(UniqueFd fd, const Slot& slot) {
+  const std::uint64_t size = slot.parts.wanted.at(slot.ref).size;
+  if (size > static_cast<std::uint64_t>(INT64_MAX) || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
+    throw base::system_error(slot.subject(), size > static_cast<std::uint64_t>(INT64_MAX) ? EFBIG : errno);
+  return fd;
 }
 
 template <class Wanted>
@@ -170,11 +179,7 @@ UniqueFd make_file(const Slot& slot, mode_t mode) {
 }
 
 UniqueFd make_large_file(const Slot& slot) {
-  UniqueFd fd = make_file(slot, 0600);
-  const std::uint64_t size = slot.parts.wanted.at(slot.ref).size;
-  if (size > static_cast<std::uint64_t>(INT64_MAX) || ::ftruncate(fd.get(), static_cast<off_t>(size)) != 0)
-    throw base::system_error(slot.subject(), size > static_cast<std::uint64_t>(INT64_MAX) ? EFBIG : errno);
-  return fd;
+  return at_full_size(make_file(slot, 0600), slot);
 }
 
 bool is_settled(const StageParts& parts, const sync::Entry& entry, const struct stat& info) {
@@ -273,6 +278,11 @@ Unfinished::~Unfinished() {
   if (folder_) ::unlinkat(folder_.get(), name_.c_str(), 0);
 }
 
+void Unfinished::move_in() {
+  if (!end_large_file(*parts_.site, entry().digest, folder_.get(), name_.c_str()))
+    throw base::system_error(subject(), errno);
+}
+
 void Unfinished::complete() {
   folder_.reset();
   parts_.made({ref_});
@@ -281,9 +291,14 @@ void Unfinished::complete() {
 
 struct FileWriter::State {
   State(StageParts& parts, const Slot& slot)
-      : file(parts, slot), fd(make_large_file(slot)), hash(file.entry().size) {}
+      : file(parts, slot),
+        resumable(file.entry().size >= sync::kTableFrom),
+        fd(resumable ? at_full_size(begin_large_file(*parts.site, file.entry().digest), slot)
+                     : make_large_file(slot)),
+        hash(file.entry().size) {}
 
   Unfinished file;
+  const bool resumable;  // not in its place before it is complete
   UniqueFd fd;
   base::ContentHash hash;
   std::uint64_t written = 0;
@@ -331,6 +346,7 @@ void FileWriter::finish() {
   if (digest != entry.digest)
     throw Error(Code::protocol, fmt::format("{}: the content is {}, wanted is {}", state.file.subject(),
                                             base::to_hex(digest), base::to_hex(entry.digest)));
+  if (state.resumable) state.file.move_in();
   settle_file(state.file.parts(), state.fd.get(), state.file.ref());
   state.file.complete();
 }

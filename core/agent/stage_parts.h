@@ -179,6 +179,8 @@ class Unfinished {
   sync::EntryRef ref() const { return ref_; }
   sync::Entry& entry() const { return parts_.wanted.at(ref_); }
   std::string subject() const { return parts_.tree.label(parts_.wanted.path_of(ref_)); }
+  // One that is written elsewhere (interrupted.h) comes to its place.
+  void move_in();
   // Its content is the wanted one: it stays.
   void complete();
 

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "core/agent/failpoint.h"
+#include "core/agent/interrupted.h"
 #include "core/agent/stage_parts.h"
 #include "core/base/clone.h"
 #include "core/base/content_digest.h"
@@ -49,6 +50,8 @@ std::optional<Basis> Stage::open_basis(sync::EntryRef file) const {
     if (auto own = basis_of(UniqueFd(open_beneath(parts_->tree.descriptor(), path, kFlags)), true))
       return own;
   }
+  if (auto begun = open_begun(*parts_->site, parts_->wanted.at(file).digest))
+    return basis_of(std::move(*begun), false);
   if (!parts_->live) return std::nullopt;
   auto live = parts_->live->try_open_file(path);
   return live ? basis_of(std::move(*live), false) : std::nullopt;

@@ -17,6 +17,7 @@ namespace {
 using base::Code;
 using base::Error;
 
+constexpr std::string_view kStage = "stage";
 constexpr std::size_t kPieceBytes = 256U << 10U;
 constexpr std::size_t kMostDifferences = 10'000'000;  // what is taken in from an agent that does not end
 
@@ -103,7 +104,7 @@ sync::SyncPlan AgentEndpoint::compare(const protocol::SiteQuery& site, const syn
     const sync::Tree& tree = composed.tree;
     wire_->send(
         protocol::CompareBegin{site, static_cast<protocol::Identity>(tree.identity), tree.keeps.to_byte()});
-    return sync::make_plan(composed.tree, exchange_base(*wire_, composed.tree));
+    return sync::make_plan(composed.tree, exchange_base(*wire_, composed.tree).tree);
   });
 }
 
@@ -123,11 +124,19 @@ void AgentEndpoint::unlock(const std::string& site) {
   exchange<protocol::Done>("unlocking " + site, protocol::UnlockSite{site});
 }
 
+std::vector<StepCount> AgentEndpoint::steps() const {
+  std::vector<StepCount> all = wire_->steps();
+  for (StepCount& step : all) {
+    if (step.name == kStage) step.resumed = resumed_;
+  }
+  return all;
+}
+
 protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request,
                                            const sync::Composed& composed, const ProgressSink& progress,
                                            ContentStore* store) {
   return base::while_doing(fmt::format("staging {} on {}", request.site, where()), [&] {
-    const Wire::Use use(*wire_, "stage");
+    const Wire::Use use(*wire_, kStage);
     const TrafficCount before = traffic();
     // Where there is nothing yet all of it is going to travel: known a round trip before the sender knows.
     if (bare_.contains(request.site)) wire_->widen(composed.tree.byte_count());
@@ -136,6 +145,7 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
     report.wire_in = after.bytes_in - before.bytes_in;
     report.wire_out = after.bytes_out - before.bytes_out;
     composed_[request.site] = composed.tree.root_digest();
+    resumed_ += report.bytes_resumed;
     return report;
   });
 }

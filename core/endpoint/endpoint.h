@@ -75,8 +75,9 @@ struct TrafficCount {
 struct StepCount {
   std::string name;
   std::chrono::steady_clock::duration time{0};
-  TrafficCount traffic;      // what the first request brought with the greeting is none of it
-  std::size_t channels = 1;  // that carried content at once, at most
+  TrafficCount traffic;       // what the first request brought with the greeting is none of it
+  std::size_t channels = 1;   // that carried content at once, at most
+  std::uint64_t resumed = 0;  // content bytes that interrupted sends had brought
 };
 
 class Endpoint {

@@ -23,6 +23,7 @@ constexpr std::size_t kBatchBytes = 256U << 10U;  // content in one batch frame,
 constexpr std::size_t kBatchFiles = 8192;
 constexpr std::size_t kPieceBytes = 256U << 10U;
 constexpr std::size_t kNumbersInOneMessage = 32768;
+constexpr std::size_t kMostLeft = 4U << 20U;  // contents of an interrupted send
 constexpr auto kTellEvery = 200ms;
 
 // The bytes of a long stream as messages that hold one Piece each.
@@ -47,16 +48,35 @@ void send_tree(Wire& wire, const sync::Tree& tree) {
   }
 }
 
+void take_left(BaseAnswer& answer, const protocol::BaseTree& message) {
+  for (const base::Digest& content : message.whole)
+    ++answer.whole[content];
+  answer.begun.insert(message.begun.begin(), message.begun.end());
+  if (answer.whole.size() + answer.begun.size() > kMostLeft)
+    throw Error(Code::protocol, "an interrupted send left more files than can be");
+}
+
+// Whether one more file of this content was left.
+bool is_left(BaseAnswer& base, const base::Digest& content) {
+  const auto left = base.whole.find(content);
+  if (left == base.whole.end() || left->second == 0) return false;
+  --left->second;
+  return true;
+}
+
 }  // namespace
 
-sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted) {
+BaseAnswer exchange_base(Wire& wire, const sync::Tree& wanted) {
   send_pieces<protocol::FolderDigests>(wire, sync::encode_folder_digests(sync::folder_digests(wanted)));
+  BaseAnswer answer;
   sync::TreeAssembler assembler;
   for (;;) {
-    const protocol::Piece piece = wire.expect<protocol::BaseTree>().piece;
-    wire.guard([&] { assembler.feed(piece.bytes); });
-    if (!piece.last) continue;
-    return wire.guard([&] { return assembler.finish(sync::Completeness::part); });
+    const auto message = wire.expect<protocol::BaseTree>();
+    wire.guard([&] { take_left(answer, message); });
+    wire.guard([&] { assembler.feed(message.piece.bytes); });
+    if (!message.piece.last) continue;
+    answer.tree = wire.guard([&] { return assembler.finish(sync::Completeness::part); });
+    return answer;
   }
 }
 
@@ -79,13 +99,13 @@ protocol::StageReport StageSender::send() {
   protocol::StageBegin begin{request_, static_cast<protocol::Identity>(composed_.tree.identity),
                              composed_.tree.keeps.to_byte(), composed_.tree.root_digest()};
   wire_.send(begin);
-  const sync::Tree base = exchange_base(wire_, composed_.tree);
+  BaseAnswer base = exchange_base(wire_, composed_.tree);
   begun_ = true;
   try {
-    plan_ = wire_.guard([&] { return sync::make_plan(composed_.tree, base); });
+    plan_ = wire_.guard([&] { return sync::make_plan(composed_.tree, base.tree); });
     check_deletions();
     refs_ = composed_.tree.files();
-    sort_files();
+    sort_files(std::move(base));
     wire_.widen(size_of(whole_));
     send_wanted();
     announce();
@@ -123,20 +143,26 @@ void StageSender::check_deletions() const {
 }
 
 // plan.files is in the tree's order, as the numbers are.
-void StageSender::sort_files() {
+void StageSender::sort_files(BaseAnswer base) {
   FileNumber number = 0;
   for (const sync::FileStep& step : plan_.files) {
     while (!(refs_[number] == step.wanted))
       ++number;
     const bool sent = step.action == sync::Action::whole || step.action == sync::Action::delta;
     if (!sent) continue;
-    const bool delta = step.action == sync::Action::delta && composed_.content_of(step.wanted).is_file();
-    (delta ? delta_ : whole_).push_back(number);
+    if (is_left(base, entry(number).digest)) continue;
+    (is_delta(step, base) ? delta_ : whole_).push_back(number);
     ++done_.files_total;
     done_.bytes_total += entry(number).size;
   }
   for (const FileNumber delta : delta_)
     awaited_.try_emplace(delta);
+}
+
+// A file that has begun to arrive has an old version as well.
+bool StageSender::is_delta(const sync::FileStep& step, const BaseAnswer& base) const {
+  const bool begun = base.begun.contains(composed_.tree.at(step.wanted).digest);
+  return (begun || step.action == sync::Action::delta) && composed_.content_of(step.wanted).is_file();
 }
 
 const sync::Entry& StageSender::entry(FileNumber number) const {

@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/fd.h"
@@ -22,9 +24,16 @@
 
 namespace porter::endpoint {
 
-// Sends the folder digests of `wanted`, takes the answer, and gives the part of the base tree that they do
-// not tell.
-sync::Tree exchange_base(Wire& wire, const sync::Tree& wanted);
+// What the agent has.
+struct BaseAnswer {
+  sync::Tree tree;  // the part of the base tree that the folder digests do not tell
+  // Of an interrupted send: contents, and how often each is there; and large files that have begun to arrive.
+  std::unordered_map<base::Digest, std::uint32_t, base::DigestHash> whole;
+  std::unordered_set<base::Digest, base::DigestHash> begun;
+};
+
+// Sends the folder digests of `wanted` and takes the answer.
+BaseAnswer exchange_base(Wire& wire, const sync::Tree& wanted);
 
 class StageSender {
  public:
@@ -43,7 +52,8 @@ class StageSender {
   };
 
   void check_deletions() const;
-  void sort_files();
+  void sort_files(BaseAnswer base);
+  bool is_delta(const sync::FileStep& step, const BaseAnswer& base) const;
   void send_wanted();
   void announce();
   void expect_contents(const std::vector<FileNumber>& numbers);

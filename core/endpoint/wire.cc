@@ -73,7 +73,7 @@ void Wire::count(std::string_view step, steady_clock::duration time, const Traff
                  std::size_t channels) {
   const std::lock_guard lock(traffic_mutex_);
   auto known = std::find_if(steps_.begin(), steps_.end(), [&](const auto& one) { return one.name == step; });
-  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}, 1});
+  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}, 1, 0});
   known->time += time;
   known->channels = std::max(known->channels, channels);
   known->traffic.bytes_in += traffic_.bytes_in - before.bytes_in;

@@ -14,8 +14,10 @@ std::string line(const std::string& stage, std::chrono::steady_clock::duration t
 std::string line(const endpoint::StepCount& step) {
   const endpoint::TrafficCount& all = step.traffic;
   const std::string channels = step.channels > 1 ? fmt::format(", {} channels", step.channels) : "";
-  return fmt::format("{}, {} exchanges, {} out, {} in{}", line(step.name, step.time), all.exchanges,
-                     base::format_bytes(all.bytes_out), base::format_bytes(all.bytes_in), channels);
+  const std::string resumed =
+      step.resumed > 0 ? fmt::format(", {} resumed", base::format_bytes(step.resumed)) : "";
+  return fmt::format("{}, {} exchanges, {} out, {} in{}{}", line(step.name, step.time), all.exchanges,
+                     base::format_bytes(all.bytes_out), base::format_bytes(all.bytes_in), channels, resumed);
 }
 
 }  // namespace

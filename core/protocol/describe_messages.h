@@ -93,6 +93,8 @@ void describe(A& a, FolderDigests& m) {
 template <class A>
 void describe(A& a, BaseTree& m) {
   describe(a, m.piece);
+  for (std::vector<base::Digest>* contents : {&m.whole, &m.begun})
+    a.list(*contents, [](A& inner, base::Digest& digest) { inner.digest(digest); });
 }
 template <class A>
 void describe(A& a, WantedTree& m) {

@@ -96,7 +96,7 @@ void describe(A& a, StageReport& v) {
   a.text(v.destination, 2 * kMaxPath);
   for (std::uint64_t* count :
        {&v.files_kept, &v.files_whole, &v.files_delta, &v.files_cloned, &v.files_deleted, &v.bytes_whole,
-        &v.bytes_delta, &v.bytes_saved, &v.resent, &v.wire_in, &v.wire_out})
+        &v.bytes_delta, &v.bytes_saved, &v.bytes_resumed, &v.resent, &v.wire_in, &v.wire_out})
     a.number(*count);
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/protocol/frame.h"
 #include "core/protocol/values.h"
@@ -215,9 +216,14 @@ struct FolderDigests {
   Piece piece;
 };
 // The part of the live tree that those digests do not tell (sync::encode_tree); no base: an empty root.
+// Before a stage also contents that an interrupted send has left there: `whole` ones, each as often as it is
+// there, and what large files that have begun to arrive were to become. Lists may go on from message to
+// message.
 struct BaseTree {
   static constexpr Type kType = Type::base_tree;
   Piece piece;
+  std::vector<base::Digest> whole{};
+  std::vector<base::Digest> begun{};
 };
 // The part of the wanted tree that the base does not tell.
 struct WantedTree {

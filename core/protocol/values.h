@@ -162,11 +162,12 @@ struct StageReport {
   std::uint64_t files_delta = 0;
   std::uint64_t files_cloned = 0;  // content came from another place on the target
   std::uint64_t files_deleted = 0;
-  std::uint64_t bytes_whole = 0;  // content bytes of files sent whole
-  std::uint64_t bytes_delta = 0;  // bytes of deltas as sent
-  std::uint64_t bytes_saved = 0;  // content bytes of delta files that did not travel
-  std::uint64_t resent = 0;       // files of a second round
-  std::uint64_t wire_in = 0;      // frames, both directions, before encryption
+  std::uint64_t bytes_whole = 0;    // content bytes of files sent whole
+  std::uint64_t bytes_delta = 0;    // bytes of deltas as sent
+  std::uint64_t bytes_saved = 0;    // content bytes of delta files that did not travel
+  std::uint64_t bytes_resumed = 0;  // content bytes that an interrupted send had brought
+  std::uint64_t resent = 0;         // files of a second round
+  std::uint64_t wire_in = 0;        // frames, both directions, before encryption
   std::uint64_t wire_out = 0;
 };
 

@@ -188,12 +188,12 @@ class Fills(Disk):
         self.ssh_config("there", self.server, self.relay_.port)
         self.project(hosts="here = there\nnear = local:", app="keep_releases = 2")
 
-    def deploy_while(self, work):
-        """Deploys; work() is done once the stage has its first files, and nothing moves meanwhile."""
+    def deploy_while(self, work, files=1):
+        """Deploys; work() is done once the stage has so many files, and nothing moves meanwhile."""
         state = {"done": False}
 
         def on_bytes(sent, _):
-            if not state["done"] and self.stage_has_files():
+            if not state["done"] and self.staged_files() >= files:
                 state["done"] = True
                 work()
 
@@ -205,10 +205,10 @@ class Fills(Disk):
         self.assertTrue(state["done"], result)
         return result
 
-    def stage_has_files(self):
+    def staged_files(self):
         releases, manifests = self.site() / "releases", self.site() / ".porter/manifests"
         staged = set(os.listdir(releases)) - set(os.listdir(manifests)) if manifests.exists() else []
-        return any(files for name in staged for _, _, files in os.walk(releases / name))
+        return sum(len(files) for name in staged for _, _, files in os.walk(releases / name))
 
     def sweep(self, amounts, take, options):
         self.mount_tmpfs(options)
@@ -265,6 +265,51 @@ class Fills(Disk):
             self.assertEqual(self.contents(), before)
             self.give_back()
             self.next_deploy_works("near")
+
+    def interrupt(self):
+        """Leaves half of a send there, and its source."""
+        self.mount_tmpfs("size=8m,mode=755")
+        self.fresh_source()
+        self.deploy()
+        self.before = {"old": self.fresh_source()}
+        self.deploy()
+        self.fresh_source()
+        result = self.deploy_while(self.kill_agent, FILES // 2)
+        self.assertEqual(result.code, NOTHING_ACTIVATED, result)
+        return FILES // 2 * SIZE
+
+    def kill_agent(self):
+        for pid, line in porter.processes_with(self.mark):
+            if "porter-agent" in line:
+                porter.kill(pid)
+
+    def test_what_was_interrupted_goes_when_there_is_no_room_beside_it(self):
+        self.interrupt()
+        new = self.fresh_source()
+        self.fill_up(FILES * SIZE + MARGIN - 2 * BLOCK)
+        self.assertEqual(self.check(self.deploy("-d", "stats"), new), "new")
+        self.give_back()
+        self.next_deploy_works("near")
+
+    def test_what_was_interrupted_fits_where_the_rest_does(self):
+        left = self.interrupt()
+        new = io_checks.sums(self.directory / "app/src")
+        self.fill_up(FILES * SIZE - left + MARGIN + 16 * BLOCK)
+        result = self.deploy("-d", "stats")
+        self.assertEqual(self.check(result, new), "new")
+        self.assertIn(" resumed", result.err)
+        self.give_back()
+        self.next_deploy_works("near")
+
+    def test_what_was_interrupted_is_not_kept_on_a_full_disk(self):
+        left = self.interrupt()
+        new = self.fresh_source()
+        self.fill_up(MARGIN // 2)
+        self.assertEqual(self.check(self.deploy(code=NOTHING_ACTIVATED), new), "old")
+        self.assertGreater(self.free()[0], MARGIN // 2 + left - 4 * BLOCK)
+        self.assertFalse((self.site() / ".porter/interrupted").exists())
+        self.give_back()
+        self.next_deploy_works("near")
 
     def contents(self):
         return {path: entry for path, entry in porter.tree(self.site(), times=False).items()

@@ -520,7 +520,7 @@ class Case(unittest.TestCase):
         sealed = set(os.listdir(porter / "manifests")) if (porter / "manifests").exists() else set()
         self.assertEqual(set(os.listdir(site / "releases")), sealed, "releases and manifests differ")
         known = {"format", "lock", "live", "journal", "manifests", "staging", "undo", "trash", "history", "spare",
-                 "spare.seal", "bad", "pinned", "frozen", "kept", "outside"}
+                 "spare.seal", "interrupted", "bad", "pinned", "frozen", "kept", "outside"}
         self.assertLessEqual(set(os.listdir(porter)), known, "stray files in .porter")
         if os.path.lexists(self.current(module)):
             self.assertIn(self.release_of(module), sealed)

@@ -3,6 +3,7 @@ deploying."""
 
 import ctypes
 import os
+import stat
 import time
 
 import porter
@@ -54,11 +55,22 @@ class Stages:
     """The folders where a deploy builds: those that were not there before it began."""
 
     def __init__(self, site):
+        self.seals = os.path.join(site, ".porter/manifests")
+        self.kept = os.path.join(site, ".porter/interrupted")
         self.places = [os.path.join(site, "releases"), os.path.join(site, ".porter/staging")]
         self.before = self.folders()
 
     def folders(self):
         return {os.path.join(place, name) for place in self.places if os.path.isdir(place) for name in listed(place)}
+
+    def spoil(self, rng):
+        """Changes what a kill has left, here and there, with its times as they were. Files that are a release's as well
+        are left alone. Gives how many it changed."""
+        unsealed = [each for each in self.folders() - self.before
+                    if not os.path.lexists(os.path.join(self.seals, os.path.basename(each)))]
+        files = [os.path.join(path, name) for each in [*unsealed, self.kept] for path, _, names in os.walk(each)
+                 for name in sorted(names)]
+        return sum(changed(path) for path in files if rng.random() < 0.1)
 
     def hold(self, wanted):
         """Whether there is a stage with so many entries in it."""
@@ -72,6 +84,22 @@ class Stages:
             if count >= wanted:
                 return True
         return False
+
+
+def changed(path):
+    """True for a file that is another now."""
+    was = os.lstat(path)
+    if not stat.S_ISREG(was.st_mode) or was.st_nlink > 1 or was.st_size == 0:
+        return False
+    try:
+        with open(path, "r+b") as file:
+            byte = file.read(1)
+            file.seek(0)
+            file.write(bytes([byte[0] ^ 1]))
+    except PermissionError:
+        return False
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    return True
 
 
 def listed(folder):

@@ -18,6 +18,7 @@ ROUNDS = 10  # in a series
 FAR = (4, 8)  # rounds over SSH, in every other series
 LAYOUTS = ("releases", "inplace")
 LONGEST = 120  # seconds that a deploy may take
+TAKEN = "taken from an interrupted send"
 PLAIN_PATH = re.compile(rb"[\w./-]+\Z")
 
 
@@ -136,6 +137,9 @@ class Series(porter.Case):
         result = self.run_deploy()
         self.assertEqual(result.code, porter.OK, result)
         self.counts[self.way(place, changed)] += 1
+        self.counts[TAKEN] += " resumed" in result.err
+        if changed:
+            self.assertFalse(os.path.lexists(self.site() / ".porter/interrupted"), "what was interrupted is still there")
         if not self.unsure:
             self.assertEqual(self.live_id() != before, changed, "the source %s, what is live was %s and is %s: %s" % (
                 "changed" if changed else "did not change", before, self.live_id(), result))
@@ -193,7 +197,7 @@ class Series(porter.Case):
 
     def command(self):
         # A process that was killed holds its lock for a moment after it is no longer seen.
-        return ["deploy", "--host", self.host, "--lock-wait", "10s"]
+        return ["deploy", "--host", self.host, "--lock-wait", "10s", "-d", "stats"]
 
     def run_deploy(self):
         """Under any umask: modes come from the source."""
@@ -232,6 +236,9 @@ class Series(porter.Case):
         self.told.append("%s: %s, at %d entries" % ("killed" if hit else "ended before a kill", victims, wanted))
         self.killed |= hit
         self.counts["kills" if hit else "kills that came too late"] += 1
+        # How much is left depends on the moment, and what the series does next must not.
+        own = random.Random("\n".join(self.told))
+        self.counts["files spoilt after a kill"] += stages.spoil(own) if own.random() < 0.3 else 0
         if self.live_id() != before:
             self.forget(source)
         if not self.is_half_switched():

@@ -31,7 +31,7 @@ import porter  # noqa: E402
 import rounds  # noqa: E402
 
 FEATURES = ("hardlinks", "sparse", "owners", "xattrs")
-WAYS = ("first copy", "incremental", "recycled", "resumed", *rounds.LAYOUTS)
+WAYS = ("first copy", "incremental", "recycled", "resumed", rounds.TAKEN, *rounds.LAYOUTS)
 ROUNDS, LONG_ROUNDS = 100, 2000
 
 

@@ -88,9 +88,9 @@ void check_no_strays(const std::string& path, const std::set<std::string>& ids, 
   CHECK(names_in(porter / "manifests") == ids);
   CHECK(names_in(porter / "trash").empty());
   for (const std::string& name : names_in(porter)) {
-    const std::set<std::string> known = {"format",  "lock",      "manifests", "staging",   "undo", "trash",
-                                         "journal", "history",   "live",      "pinned",    "bad",  "frozen",
-                                         "outside", "forgotten", "spare",     "spare.seal"};
+    const std::set<std::string> known = {
+        "format", "lock", "manifests", "staging", "undo",      "trash", "journal",    "history",    "live",
+        "pinned", "bad",  "frozen",    "outside", "forgotten", "spare", "spare.seal", "interrupted"};
     CAPTURE(name);
     CHECK(known.count(name) == 1);
   }
@@ -162,6 +162,7 @@ Outcomes kill_everywhere(Layout layout, const std::function<void(Site&)>& second
     if (done || n % 4 == 0) {
       deploy(site, "r3", kNew);
       CHECK(live_listing(site) == listing_of(kNew));
+      CHECK_FALSE(fs::exists(path + "/.porter/interrupted"));
     }
     if (done) return outcomes;
     ++outcomes.kills;
@@ -184,6 +185,21 @@ TEST_CASE("killed at any moment of an inplace deploy, the next run has the old o
   CHECK(outcomes.kills > 40);
   CHECK(outcomes.olds > 20);
   CHECK(outcomes.news > 3);
+}
+
+TEST_CASE("killed at any moment of a deploy that goes on where one was interrupted, the same holds") {
+  for (const Layout layout : {Layout::releases, Layout::inplace}) {
+    const Outcomes outcomes = kill_everywhere(
+        layout,
+        [](Site& site) {
+          send_part(site, "half", kNew, 3);
+          deploy_rest(site, "r2", kNew);
+        },
+        listing_of(kNew));
+    CHECK(outcomes.kills > 50);
+    CHECK(outcomes.olds > 20);
+    CHECK(outcomes.news > 3);
+  }
 }
 
 TEST_CASE("killed at any moment of going back, the site is the old or the new release") {
@@ -548,6 +564,7 @@ TEST_CASE("killed at any moment of pruning, every release that is listed is whol
     check_whole();
     REQUIRE_FALSE(site.prepare(options()));
     check_no_strays(path, check_whole(), Layout::releases);
+    CHECK_FALSE(fs::exists(path + "/.porter/interrupted"));
     if (done) break;
   }
 }

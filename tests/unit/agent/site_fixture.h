@@ -118,17 +118,46 @@ inline PrepareOptions options(Adopt adopt = Adopt::no) {
   return result;
 }
 
-// How many files were sent.
-inline std::size_t fill(Stage& stage, const Wants& wants) {
+// How many files were sent, when what interrupted sends left is used.
+inline std::size_t fill(Stage& stage, const Wants& wants, InterruptedSend left = {}) {
   stage.set_wanted(make_tree(wants));
   stage.fit_spare({});
   stage.make_folders();
+  stage.take_interrupted(left, stage.wanted().files());
+  left.drop_all_but({});
   const std::vector<sync::EntryRef> missing = stage.clone_same(stage.wanted().files());
   for (const sync::EntryRef file : missing)
     stage.put_files({{file, wants.at(stage.wanted().path_of(file)).content}});
   stage.make_links();
   stage.finish();
   return missing.size();
+}
+
+// A send that ends after so many files; what it has brought is left.
+inline void send_part(Site& site, const std::string& id, const Wants& wants, std::size_t files) {
+  {
+    Stage stage = site.begin_stage(id, "run-" + id);
+    stage.set_wanted(make_tree(wants));
+    stage.fit_spare({});
+    stage.make_folders();
+    for (const sync::EntryRef file : stage.wanted().files()) {
+      if (files == 0) break;
+      if (stage.has(file)) continue;
+      stage.put_files({{file, wants.at(stage.wanted().path_of(file)).content}});
+      --files;
+    }
+  }
+  site.interrupt(id);
+}
+
+// The next one. How many files were sent.
+inline std::size_t deploy_rest(Site& site, const std::string& id, const Wants& wants, unsigned keep = 5) {
+  Stage stage = site.begin_stage(id, "run-" + id);
+  const std::size_t sent = fill(stage, wants, site.interrupted({}));
+  stage.seal({});
+  site.activate(id, "run-" + id);
+  site.commit(id, keep);
+  return sent;
 }
 
 inline void send(Site& site, const std::string& id, const Wants& wants) {
