@@ -106,7 +106,7 @@ void StageCommand::discard() noexcept {
 }
 
 void StageCommand::send_base(const std::string& encoded_digests) {
-  interrupted_ = at_.site.interrupted(lost_);
+  interrupted_ = at_.site.interrupted(to_keeps(begin_.keeps), lost_);
   send_base_part(output_, *base_, encoded_digests, interrupted_);
   // What stays where it is, or becomes a second name, is not to be had twice.
   const bool takes_all =

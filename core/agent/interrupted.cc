@@ -14,6 +14,7 @@
 #include "core/base/content_digest.h"
 #include "core/base/crew.h"
 #include "core/base/error.h"
+#include "core/sync/extra_reader.h"
 #include "core/sync/file_digest.h"
 
 namespace porter::agent {
@@ -98,8 +99,11 @@ bool end_large_file(const SiteFolders& site, const Digest& wanted, int folder, c
 // Reads folder by folder, and of each the files in pieces.
 class InterruptedSend::Reader {
  public:
-  Reader(InterruptedSend& found, const base::CancelToken& stop)
-      : found_(found), stop_(stop), crew_(base::Crew::usual_threads(), stop) {}
+  Reader(InterruptedSend& found, sync::Keeps keeps, const base::CancelToken& stop)
+      : found_(found), keeps_(keeps), stop_(stop), crew_(base::Crew::usual_threads(), stop) {
+    struct stat info {};
+    if (::fstat(found.site_->root.descriptor(), &info) == 0) site_group_ = info.st_gid;
+  }
 
   void run() {
     for (const FolderEntry& entry : found_.tree_->list()) {
@@ -153,12 +157,21 @@ class InterruptedSend::Reader {
     });
   }
 
-  // One with further names may be a release's own, and one of another user cannot be settled but by root.
+  // Whether it is as a new file would be, as far as the next tree does not make it so: a folder may hand its
+  // group on.
+  bool is_like_new(int fd, const struct stat& info) const {
+    const bool ours =
+        info.st_uid == ::geteuid() && (info.st_gid == ::getegid() || info.st_gid == site_group_);
+    return (ours || (keeps_.owners != sync::Owners::none && ::geteuid() == 0)) &&
+           (keeps_.attributes || sync::read_attributes({fd}, "").empty());
+  }
+
+  // One with further names may be a release's own.
   void read_file(const Beneath& folder, const std::string& path, const std::string& name) {
     const UniqueFd fd = folder.open_file(name);
     struct stat info {};
     if (::fstat(fd.get(), &info) != 0 || info.st_nlink != 1 || info.st_size == 0) return;
-    if (info.st_uid != ::geteuid() && ::geteuid() != 0) return;
+    if (!is_like_new(fd.get(), info)) return;
     const auto size = static_cast<std::uint64_t>(info.st_size);
     const auto digest = base::content_digest(fd.get(), size, &stop_);
     if (!digest) return;
@@ -167,16 +180,19 @@ class InterruptedSend::Reader {
   }
 
   InterruptedSend& found_;
+  const sync::Keeps keeps_;
   const base::CancelToken& stop_;
+  gid_t site_group_ = ::getegid();
   std::mutex mutex_;  // of found_.files_
   base::Crew crew_;
 };
 
-InterruptedSend::InterruptedSend(std::shared_ptr<const SiteFolders> site, const base::CancelToken& stop)
+InterruptedSend::InterruptedSend(std::shared_ptr<const SiteFolders> site, sync::Keeps keeps,
+                                 const base::CancelToken& stop)
     : site_(std::move(site)) {
   try {
     tree_ = site_->root.try_folder(kAll);
-    if (tree_) Reader(*this, stop).run();
+    if (tree_) Reader(*this, keeps, stop).run();
   } catch (const Error&) {
     // It is sent again.
   }

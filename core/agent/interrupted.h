@@ -37,8 +37,10 @@ bool end_large_file(const SiteFolders& site, const base::Digest& wanted, int fol
 class InterruptedSend {
  public:
   InterruptedSend() = default;
-  // Reads all files, on all cores. What cannot be read is left out. Throws Interrupted when `stop` comes.
-  InterruptedSend(std::shared_ptr<const SiteFolders> site, const base::CancelToken& stop);
+  // Reads all files, on all cores, for a tree that keeps `keeps`: what a file has of owner and attributes
+  // that such a tree would not settle leaves it out, and so does what cannot be read. Throws Interrupted when
+  // `stop` comes.
+  InterruptedSend(std::shared_ptr<const SiteFolders> site, sync::Keeps keeps, const base::CancelToken& stop);
 
   // The contents that `tree` does not have, each as often as it is there.
   std::vector<base::Digest> beyond(const sync::Tree& tree) const;

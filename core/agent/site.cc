@@ -206,9 +206,9 @@ void Site::foresee_stage() const noexcept {
   if (parts_->folders && parts_->layout == Layout::releases) foresee_spare(*parts_->folders);
 }
 
-InterruptedSend Site::interrupted(const base::CancelToken& stop) const {
+InterruptedSend Site::interrupted(sync::Keeps keeps, const base::CancelToken& stop) const {
   parts_->held();
-  return {parts_->folders, stop};
+  return {parts_->folders, keeps, stop};
 }
 
 void Site::drop_interrupted() const {

@@ -182,7 +182,7 @@ class Site {
   // id is removed first.
   Stage begin_stage(const std::string& id, const std::string& run_id, Take take = Take::automatic);
   // What interrupted sends have left for it.
-  InterruptedSend interrupted(const base::CancelToken& stop) const;
+  InterruptedSend interrupted(sync::Keeps keeps, const base::CancelToken& stop) const;
   void drop_interrupted() const;
 
   // Makes a sealed release the live one, also one that was live before (rollback). Doing it twice is fine.

@@ -1,6 +1,7 @@
 #include "core/agent/interrupted.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tests/support/catch.h"
@@ -125,6 +126,12 @@ TEST_CASE("nothing that was done to an interrupted send gets into a release") {
   SECTION("a further name, which somebody else has") {
     fs::create_hard_link(files[2], at.temporary.path() / "elsewhere");
   }
+  SECTION("another owner, which the next tree does not settle") {
+    if (::chown(files[2].c_str(), 65534, 65534) != 0) lost = 0;  // only root can
+  }
+  SECTION("an attribute that nobody asked for") {
+    if (::setxattr(files[2].c_str(), "user.stray", "x", 1, 0) != 0) lost = 0;  // not on every file system
+  }
   SECTION("a mode of its own") {
     fs::permissions(files[2], fs::perms(0777));
     lost = 0;
@@ -135,7 +142,7 @@ TEST_CASE("nothing that was done to an interrupted send gets into a release") {
 
 TEST_CASE("a file that changes after it was read is not taken") {
   Interruption at(Layout::releases);
-  InterruptedSend left = at.site.interrupted({});
+  InterruptedSend left = at.site.interrupted({}, {});
   const std::vector<fs::path> files = at.files();
   change_without_a_trace(files[2]);
   fs::remove(files[3]);
@@ -151,11 +158,11 @@ TEST_CASE("each file that was left serves once, and what is live is not told") {
   Interruption at(Layout::releases);
   Wants twice = new_tree();
   twice["other"] = twice["more/file1"];
-  const auto left = at.site.interrupted({}).beyond(make_tree(kOld));
+  const auto left = at.site.interrupted({}, {}).beyond(make_tree(kOld));
   CHECK(left.size() == kArrived);
   CHECK(deploy_rest(at.site, "r3", twice) == kNew + 1 - kArrived);
   at.is_right(twice);
-  CHECK(at.site.interrupted({}).beyond(make_tree(kOld)).empty());
+  CHECK(at.site.interrupted({}, {}).beyond(make_tree(kOld)).empty());
 }
 
 TEST_CASE("an interrupted send is kept once, whatever is interrupted next") {
@@ -165,10 +172,10 @@ TEST_CASE("an interrupted send is kept once, whatever is interrupted next") {
     other["other" + std::to_string(i)] = file("other " + std::to_string(i));
   {
     Stage stage = at.site.begin_stage("r3", "run3");
-    fill(stage, other, at.site.interrupted({}));
+    fill(stage, other, at.site.interrupted({}, {}));
   }
   at.site.interrupt("r3");
-  CHECK(at.site.interrupted({}).beyond(make_tree(kOld)).size() == 5);
+  CHECK(at.site.interrupted({}, {}).beyond(make_tree(kOld)).size() == 5);
   CHECK(deploy_rest(at.site, "r4", other) == 0);
   at.is_right(other);
 }
@@ -217,7 +224,7 @@ TEST_CASE("the beginning of a large file is an old version of it") {
     writer.write(half);
   }
   site.interrupt("r2");
-  const InterruptedSend left = site.interrupted({});
+  const InterruptedSend left = site.interrupted({}, {});
   CHECK(left.begun().contains(base::content_digest(content)));
   Stage stage = begin("r3");
   const sync::EntryRef large = *stage.wanted().find_ref("large");

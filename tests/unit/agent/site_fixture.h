@@ -153,7 +153,7 @@ inline void send_part(Site& site, const std::string& id, const Wants& wants, std
 // The next one. How many files were sent.
 inline std::size_t deploy_rest(Site& site, const std::string& id, const Wants& wants, unsigned keep = 5) {
   Stage stage = site.begin_stage(id, "run-" + id);
-  const std::size_t sent = fill(stage, wants, site.interrupted({}));
+  const std::size_t sent = fill(stage, wants, site.interrupted({}, {}));
   stage.seal({});
   site.activate(id, "run-" + id);
   site.commit(id, keep);
