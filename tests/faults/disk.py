@@ -303,9 +303,9 @@ class Fills(Disk):
 
     def test_what_was_interrupted_is_not_kept_on_a_full_disk(self):
         left = self.interrupt()
-        new = self.fresh_source()
         self.fill_up(MARGIN // 2)
-        self.assertEqual(self.check(self.deploy(code=NOTHING_ACTIVATED), new), "old")
+        live = os.path.basename(os.readlink(self.site() / "current"))
+        self.run_admin("releases", "--host", "near", "--pin", live, code=OK)  # whoever locks the site next
         self.assertGreater(self.free()[0], MARGIN // 2 + left - 4 * BLOCK)
         self.assertFalse((self.site() / ".porter/interrupted").exists())
         self.give_back()
