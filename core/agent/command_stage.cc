@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <unordered_set>
 
 #include "core/base/error.h"
@@ -163,22 +162,25 @@ void StageCommand::files_to_come(protocol::FilesToCome more) {
   take_local();
 }
 
+bool StageCommand::fits_all() const {
+  const Space space = space_at(at_.site.path());
+  return fits(needed(space), space);
+}
+
+// What is only convenient goes before a release does not fit.
 void StageCommand::check_room_for_all() {
-  const auto give_up = [this](const std::function<void()>& drop) {
-    const Space space = space_at(at_.site.path());
-    if (!fits(needed(space), space)) drop();
-  };
-  give_up([&] { at_.stage->drop_bases(); });
-  give_up([&] {
-    interrupted_ = {};
-    at_.site.drop_interrupted();
-  });
+  if (fits_all()) return;
+  at_.stage->drop_bases();
+  if (fits_all()) return;
+  interrupted_ = {};
+  at_.site.drop_interrupted();
   const Space space = space_at(at_.site.path());
   check_room(needed(space), space, at_.site.path());
 }
 
 // All of it before anything arrives, so that there is never more than one send's worth.
 void StageCommand::take_interrupted() {
+  if (!interrupted_.any()) return;
   std::vector<sync::EntryRef> files;
   std::unordered_set<base::Digest, base::DigestHash> begun;
   for (FileNumber number = 0; number < refs_.size(); ++number) {

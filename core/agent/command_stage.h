@@ -62,6 +62,7 @@ class StageCommand {
   std::string path(protocol::FileNumber number) const;
   void check_coming(protocol::FileNumber number) const;
   void stop_work();
+  bool fits_all() const;
   void check_room_for_all();
   void take_interrupted();
   Need needed(const Space& space) const;

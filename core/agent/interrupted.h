@@ -42,6 +42,8 @@ class InterruptedSend {
   // `stop` comes.
   InterruptedSend(std::shared_ptr<const SiteFolders> site, sync::Keeps keeps, const base::CancelToken& stop);
 
+  // Whether a send has left anything, of use or not.
+  bool any() const { return tree_.has_value(); }
   // The contents that `tree` does not have, each as often as it is there.
   std::vector<base::Digest> beyond(const sync::Tree& tree) const;
   // What large files that were begun were to become.
