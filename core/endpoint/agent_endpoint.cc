@@ -17,7 +17,6 @@ namespace {
 using base::Code;
 using base::Error;
 
-constexpr std::string_view kStage = "stage";
 constexpr std::size_t kPieceBytes = 256U << 10U;
 constexpr std::size_t kMostDifferences = 10'000'000;  // what is taken in from an agent that does not end
 
@@ -124,19 +123,11 @@ void AgentEndpoint::unlock(const std::string& site) {
   exchange<protocol::Done>("unlocking " + site, protocol::UnlockSite{site});
 }
 
-std::vector<StepCount> AgentEndpoint::steps() const {
-  std::vector<StepCount> all = wire_->steps();
-  for (StepCount& step : all) {
-    if (step.name == kStage) step.resumed = resumed_;
-  }
-  return all;
-}
-
 protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request,
                                            const sync::Composed& composed, const ProgressSink& progress,
                                            ContentStore* store) {
   return base::while_doing(fmt::format("staging {} on {}", request.site, where()), [&] {
-    const Wire::Use use(*wire_, kStage);
+    Wire::Use use(*wire_, "stage");
     const TrafficCount before = traffic();
     // Where there is nothing yet all of it is going to travel: known a round trip before the sender knows.
     if (bare_.contains(request.site)) wire_->widen(composed.tree.byte_count());
@@ -145,7 +136,7 @@ protocol::StageReport AgentEndpoint::stage(const protocol::StageRequest& request
     report.wire_in = after.bytes_in - before.bytes_in;
     report.wire_out = after.bytes_out - before.bytes_out;
     composed_[request.site] = composed.tree.root_digest();
-    resumed_ += report.bytes_resumed;
+    use.resumed(report.bytes_resumed);
     return report;
   });
 }

@@ -1,7 +1,6 @@
 #pragma once
 // The endpoint over a Wire. Used through Endpoint; made by dial().
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <set>
@@ -59,7 +58,7 @@ class AgentEndpoint : public Endpoint {
   void rename(const std::string& from, const std::string& to) override;
 
   TrafficCount traffic() const override { return wire_->traffic(); }
-  std::vector<StepCount> steps() const override;
+  std::vector<StepCount> steps() const override { return wire_->steps(); }
   void close() override;
 
  private:
@@ -73,8 +72,7 @@ class AgentEndpoint : public Endpoint {
   protocol::Hello hello_;
   bool pushed_ = false;
   std::map<std::string, base::Digest> composed_;  // root digest of what was staged, by site
-  std::atomic<std::uint64_t> resumed_ = 0;
-  std::set<std::string> bare_;  // sites where nothing was live when last looked at
+  std::set<std::string> bare_;                    // sites where nothing was live when last looked at
 };
 
 }  // namespace porter::endpoint

@@ -66,21 +66,23 @@ Wire::Use::Use(Wire& wire, std::string_view step)
 Wire::Use::~Use() {
   const std::size_t channels = wire_.outlet_.channels();
   wire_.narrow();
-  wire_.count(step_, steady_clock::now() - began_, before_, channels);
+  count(channels);
 }
 
-void Wire::count(std::string_view step, steady_clock::duration time, const TrafficCount& before,
-                 std::size_t channels) {
-  const std::lock_guard lock(traffic_mutex_);
-  auto known = std::find_if(steps_.begin(), steps_.end(), [&](const auto& one) { return one.name == step; });
-  if (known == steps_.end()) known = steps_.insert(known, {std::string(step), {}, {}, 1, 0});
-  known->time += time;
+void Wire::Use::count(std::size_t channels) const {
+  const std::lock_guard lock(wire_.traffic_mutex_);
+  std::vector<StepCount>& steps = wire_.steps_;
+  auto known = std::find_if(steps.begin(), steps.end(), [&](const auto& one) { return one.name == step_; });
+  if (known == steps.end()) known = steps.insert(known, {std::string(step_), {}, {}, 1, 0});
+  const TrafficCount& now = wire_.traffic_;
+  known->time += steady_clock::now() - began_;
   known->channels = std::max(known->channels, channels);
-  known->traffic.bytes_in += traffic_.bytes_in - before.bytes_in;
-  known->traffic.bytes_out += traffic_.bytes_out - before.bytes_out;
-  known->traffic.frames_in += traffic_.frames_in - before.frames_in;
-  known->traffic.frames_out += traffic_.frames_out - before.frames_out;
-  known->traffic.exchanges += traffic_.exchanges - before.exchanges;
+  known->resumed += resumed_;
+  known->traffic.bytes_in += now.bytes_in - before_.bytes_in;
+  known->traffic.bytes_out += now.bytes_out - before_.bytes_out;
+  known->traffic.frames_in += now.frames_in - before_.frames_in;
+  known->traffic.frames_out += now.frames_out - before_.frames_out;
+  known->traffic.exchanges += now.exchanges - before_.exchanges;
 }
 
 std::vector<StepCount> Wire::steps() const {

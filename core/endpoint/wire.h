@@ -61,12 +61,18 @@ class Wire {
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
 
+    // So many content bytes of the step need not be sent.
+    void resumed(std::uint64_t bytes) { resumed_ += bytes; }
+
    private:
+    void count(std::size_t channels) const;
+
     Wire& wire_;
     const std::string_view step_;
     std::unique_lock<std::mutex> lock_;
     const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
     const TrafficCount before_;
+    std::uint64_t resumed_ = 0;
   };
 
   // Queues a frame, and waits while too much is queued.
@@ -121,8 +127,6 @@ class Wire {
   void beat_if_quiet() noexcept;
 
  private:
-  void count(std::string_view step, std::chrono::steady_clock::duration time, const TrafficCount& before,
-             std::size_t channels);
   void narrow() noexcept;
   [[noreturn]] void throw_broken(const transport::Process& channel);
   static bool ends_wire(const base::Error& error);
