@@ -58,9 +58,8 @@ bool set_attributes(int fd, const sync::PackedExtra& extra, const std::string& s
     change(fd, sync::read_attributes({fd}, subject), extra.unpack().attributes, subject);
   } catch (const Error& error) {
     throw Error(error).hint(
-        "[module] become = root may set it, where the file system takes such attributes; [module] xattrs = "
-        "no "
-        "leaves all of them out");
+        "[module] become = root may set it, where the file system takes such attributes; "
+        "[module] xattrs = no leaves all of them out");
   }
   return true;
 }

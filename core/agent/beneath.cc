@@ -281,12 +281,10 @@ void Beneath::set_mtime(std::string_view path, std::int64_t mtime) const {
 }
 
 void Beneath::set_owner(std::string_view path, uid_t user, gid_t group) const {
-  if (path.empty()) {
-    if (::fchown(fd_.get(), user, group) != 0) fail(path, errno);
-    return;
-  }
-  const Parent parent = parent_of(path);
-  if (::fchownat(parent.fd, parent.name.c_str(), user, group, AT_SYMLINK_NOFOLLOW) != 0) fail(path, errno);
+  at(path, [&](const base::AttributesAt& entry) {
+    if (::fchownat(entry.fd, entry.name, user, group, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0)
+      fail(path, errno);
+  });
 }
 
 void Beneath::rename(std::string_view from, std::string_view to, Replace replace) const {

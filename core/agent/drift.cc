@@ -127,9 +127,10 @@ class DifferenceFinder {
   // to be right.
   bool other_attributes(const Beneath& folder, const std::string& name, const sync::Entry& entry,
                         const struct stat& now) const {
+    if (!sealed_.keeps.attributes || entry.kind == sync::Kind::link) return false;
     const bool untouched =
         entry.kind == sync::Kind::file && hash_ != Hash::every_file && entry.stamp == stamp_of(now);
-    if (!sealed_.keeps.attributes || entry.kind == sync::Kind::link || untouched) return false;
+    if (untouched) return false;
     return !has_attributes({folder.descriptor(), name.c_str()}, entry.extra).value_or(true);
   }
 

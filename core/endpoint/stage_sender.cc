@@ -72,8 +72,10 @@ BaseAnswer exchange_base(Wire& wire, const sync::Tree& wanted) {
   sync::TreeAssembler assembler;
   for (;;) {
     const auto message = wire.expect<protocol::BaseTree>();
-    wire.guard([&] { take_left(answer, message); });
-    wire.guard([&] { assembler.feed(message.piece.bytes); });
+    wire.guard([&] {
+      take_left(answer, message);
+      assembler.feed(message.piece.bytes);
+    });
     if (!message.piece.last) continue;
     answer.tree = wire.guard([&] { return assembler.finish(sync::Completeness::part); });
     return answer;

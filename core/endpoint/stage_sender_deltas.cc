@@ -19,7 +19,7 @@ constexpr std::size_t kCopiesInOneMessage = 16384;
 
 // What copies depend on, and what a delta does.
 base::Digest key_of_copies(const sync::BlockTable& old, const sync::Entry& wanted) {
-  return base::Sha256().update(base::to_hex(wanted.digest)).update(sync::encode_blocks(old)).finish();
+  return base::sha256(base::ByteWriter().digest(wanted.digest).raw(sync::encode_blocks(old)).data());
 }
 
 base::Digest key_of_delta(const sync::Signature& old, const sync::Entry& wanted, const sync::Rest& rest) {

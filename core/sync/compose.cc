@@ -148,8 +148,7 @@ Composer::Origin Composer::origin_of(std::string_view path) const {
 
 // What is put into a folder belongs to whom the folder belongs to.
 PackedExtra Composer::extra_for(std::string_view path) {
-  const PackedExtra& above = folder_at(parent_path(path)).extra;
-  return above.empty() ? PackedExtra() : PackedExtra(Extra{above.unpack().owner, {}});
+  return folder_at(parent_path(path)).extra.owner_alone();
 }
 
 // Where nothing is, in a folder that is there.
@@ -206,7 +205,7 @@ void Composer::place(std::string_view path, Entry entry, Layer layer, const std:
   if (folders) {
     Folder& folder = folder_at(path);
     // Its access control list would say something else than the new mode.
-    if (folder.mode != entry.mode) folder.extra = PackedExtra(Extra{folder.extra.unpack().owner, {}});
+    if (folder.mode != entry.mode) folder.extra = folder.extra.owner_alone();
     folder.mode = entry.mode;
     folder.mtime_ns = entry.mtime_ns;
   }

@@ -85,6 +85,8 @@ class PackedExtra {
   std::string_view bytes() const { return empty() ? std::string_view() : std::string_view(*bytes_); }
   // Throws Error(protocol) unless they are canonical.
   Extra unpack() const;
+  // Without its attributes.
+  PackedExtra owner_alone() const { return empty() ? PackedExtra() : PackedExtra(Extra{unpack().owner, {}}); }
   friend bool operator==(const PackedExtra& a, const PackedExtra& b) {
     return a.bytes_ == b.bytes_ || a.bytes() == b.bytes();
   }

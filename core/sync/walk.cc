@@ -350,9 +350,8 @@ class Walker {
     throw Error(Code::refused, fmt::format("{}: sockets, pipes and devices cannot be deployed: {}{}",
                                            base::printable(subject_), base::join(some, ", "), more))
         .hint(
-            "name them in [module] exclude or in .porterignore; [module] special = skip leaves all such "
-            "files "
-            "out");
+            "name them in [module] exclude or in .porterignore; "
+            "[module] special = skip leaves all such files out");
   }
 
   const std::string& subject_;
