@@ -173,7 +173,7 @@ bool is_link(const StageParts& parts, const Beneath& tree, const std::string& pa
   const bool timed = parts.wanted.identity == sync::Identity::with_mtime;
   if (!timed && entry.extra.empty()) return true;
   const std::optional<struct stat> now = tree.look(path);
-  return now && (!timed || mtime_ns(*now) == entry.mtime_ns) && parts.owners->has(*now, entry.extra);
+  return now && (!timed || mtime_ns(*now) == entry.mtime_ns) && parts.owners.has(*now, entry.extra);
 }
 
 void Changes::add(const std::vector<sync::EntryRef>& files) {
@@ -224,7 +224,7 @@ void Stage::set_wanted(sync::Tree wanted) {
   }
   parts_->wanted_names = sync::HardLinks(wanted);
   if (parts_->base) parts_->base_names = sync::HardLinks(parts_->base->tree);
-  parts_->owners->expect(wanted);
+  parts_->owners.expect(wanted);
   parts_->changes.expect(wanted.folders.size());
   parts_->settled.assign(wanted.folders.size(), 0);
   parts_->wanted = std::move(wanted);
@@ -281,7 +281,7 @@ void Stage::make_links() {
       if (reachable && is_link(parts, there, path, entry)) continue;
       const std::string slot = parts.slot(path);
       parts.tree.make_link(slot, entry.target);
-      parts.owners->give(parts.tree, slot, entry.extra);
+      parts.owners.give(parts.tree, slot, entry.extra);
       if (has_mtime(parts.wanted, entry.mtime_ns)) parts.tree.set_mtime(slot, entry.mtime_ns);
       parts.changes.add_folder(i);
       reach("stage: link made");

@@ -55,7 +55,7 @@ template <class Wanted>
 bool has_all_but_content(const StageParts& parts, const Wanted& wanted, const struct stat& info) {
   const bool timed = parts.wanted.identity == sync::Identity::with_mtime;
   return (info.st_mode & 07777U) == wanted.mode && (!timed || mtime_ns(info) == wanted.mtime_ns) &&
-         parts.owners->has(info, wanted.extra);
+         parts.owners.has(info, wanted.extra);
 }
 
 // Finds wanted content in the live release and takes it over. One a thread; what all share is the index.

@@ -87,8 +87,8 @@ struct StageParts {
   LiveIndex live_index;  // of base
   sync::HardLinks base_names;
   sync::HardLinks wanted_names;
-  std::unique_ptr<OwnerIds> owners = std::make_unique<OwnerIds>();
-  sync::Tree wanted;  // an entry's stamp says that its file is done (a file system has no inode 0)
+  mutable OwnerIds owners;  // which remembers what it asked for
+  sync::Tree wanted;        // an entry's stamp says that its file is done (a file system has no inode 0)
   // What the tree held when it was taken as a spare; until fit_spare().
   std::shared_ptr<const sync::Seal> spare;
   bool fitted = false;
@@ -117,7 +117,7 @@ struct StageParts {
   // Gives what is open its owner and attributes. True when something changed: the mode is to be set then.
   bool settle_extra(int fd, const struct stat& info, const sync::PackedExtra& extra,
                     const std::string& subject) const {
-    const bool given = owners->give(fd, info, extra, subject);
+    const bool given = owners.give(fd, info, extra, subject);
     return (wanted.keeps.attributes && set_attributes(fd, extra, subject)) || given;
   }
   bool inplace() const { return site->layout == Layout::inplace; }
