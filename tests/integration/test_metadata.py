@@ -29,6 +29,15 @@ def takes_attributes(folder):
         return False
 
 
+def deployed_live(case, layout, option):
+    """Deploys to a site of that layout, and gives where its tree is."""
+    site = case.folder / "target" / layout
+    case.write("project/app/app.ini", "[module]\npath = %s\n%s\nkeep_releases = 1\nlayout = %s\n" % (
+        site, option, layout))
+    case.deploy()
+    return site / "current" if layout == "releases" else site
+
+
 class SpecialFiles(porter.Case):
     def setUp(self):
         super().setUp()
@@ -99,11 +108,7 @@ class Owners(porter.Case):
     def test_another_owner_alone_is_a_change_and_drift_is_put_right(self):
         for layout in ("releases", "inplace"):
             with self.subTest(layout=layout):
-                site = self.folder / "target" / layout
-                self.write("project/app/app.ini", "[module]\npath = %s\nowners = names\nkeep_releases = 1\n"
-                           "layout = %s\n" % (site, layout))
-                live = site / "current" if layout == "releases" else site
-                self.deploy()
+                live = deployed_live(self, layout, "owners = names")
                 for _ in range(3):
                     for path in ("d", "d/tool", "d/link"):
                         info = os.lstat(self.source / path)
@@ -197,11 +202,7 @@ class Attributes(porter.Case):
     def test_a_change_of_attributes_alone_is_a_change_and_a_rollback_brings_the_old_ones(self):
         for layout in ("releases", "inplace"):
             with self.subTest(layout=layout):
-                site = self.folder / "target" / layout
-                self.write("project/app/app.ini", "[module]\npath = %s\nxattrs = yes\nkeep_releases = 1\n"
-                           "layout = %s\n" % (site, layout))
-                live = site / "current" if layout == "releases" else site
-                self.deploy()
+                live = deployed_live(self, layout, "xattrs = yes")
                 for number in range(3):
                     self.set("file.txt", "user.origin", b"number %d" % number)
                     self.set("d", DEFAULT, access_list(1000 + number, 4))

@@ -26,6 +26,14 @@ sync::PackedExtra with_attributes(std::vector<sync::Attribute> attributes) {
   return sync::PackedExtra({{}, std::move(attributes)});
 }
 
+struct FreshSite {
+  explicit FreshSite(Layout layout) : site(Site::open(temporary.path() / "site", layout)) {
+    REQUIRE_FALSE(site.prepare(options()));
+  }
+  base::TemporaryFolder temporary;
+  Site site;
+};
+
 // All belong to one.
 sync::Tree tree_of_owner(const Wants& wants, const sync::PackedExtra& owner) {
   sync::Tree tree = make_tree(wants);
@@ -121,9 +129,8 @@ TEST_CASE("an owner who is not known here, or whom we may not give files to, is 
 
 TEST_CASE("everything of a release gets its owner, and another owner alone sends nothing") {
   if (!is_root()) return;
-  const base::TemporaryFolder temporary;
-  Site site = Site::open(temporary.path() / "site", Layout::releases);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::releases);
+  Site& site = fresh.site;
   const std::string live = site.path() + "/current";
   CHECK(deploy_of(site, "r1", kWants, owned(1001, 1002)) == 2);
   CHECK(owners_at(live) == std::vector<std::string>(4, "1001:1002"));
@@ -145,9 +152,8 @@ TEST_CASE("everything of a release gets its owner, and another owner alone sends
 
 TEST_CASE("another owner is drift, of a file, a folder and a link each") {
   if (!is_root()) return;
-  const base::TemporaryFolder temporary;
-  Site site = Site::open(temporary.path() / "site", Layout::releases);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::releases);
+  Site& site = fresh.site;
   deploy_of(site, "r1", kWants, owned(1001, 1002));
   for (const char* path : {"d", "d/f", "d/l"}) {
     REQUIRE(::lchown((site.path() + "/current/" + path).c_str(), 1001, 7) == 0);
@@ -159,9 +165,8 @@ TEST_CASE("another owner is drift, of a file, a folder and a link each") {
 
 TEST_CASE("in place everything gets its owner, and going back gives it back") {
   if (!is_root()) return;
-  const base::TemporaryFolder temporary;
-  Site site = Site::open(temporary.path() / "site", Layout::inplace);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::inplace);
+  Site& site = fresh.site;
   deploy_of(site, "r1", kWants, owned(1001, 1002));
   CHECK(owners_at(site.path()) == std::vector<std::string>(4, "1001:1002"));
   Stage stage = site.begin_stage("r2", "run2");
@@ -211,10 +216,9 @@ TEST_CASE("files and folders have the attributes that are wanted, whatever they 
 }
 
 TEST_CASE("what has the wanted attributes is not written again") {
-  const base::TemporaryFolder temporary;
-  if (!takes_attributes(temporary.path())) return;
-  Site site = Site::open(temporary.path() / "site", Layout::releases);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::releases);
+  if (!takes_attributes(fresh.temporary.path())) return;
+  Site& site = fresh.site;
   const sync::PackedExtra extra = with_attributes({{"user.a", "1"}});
   for (const char* id : {"r1", "r2", "r3"})
     deploy_of(site, id, kWants, extra);
@@ -228,10 +232,9 @@ TEST_CASE("what has the wanted attributes is not written again") {
 }
 
 TEST_CASE("another attribute is drift, of a file and a folder, and what nobody keeps is none") {
-  const base::TemporaryFolder temporary;
-  if (!takes_attributes(temporary.path())) return;
-  Site site = Site::open(temporary.path() / "site", Layout::releases);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::releases);
+  if (!takes_attributes(fresh.temporary.path())) return;
+  Site& site = fresh.site;
   deploy_of(site, "r1", kWants, with_attributes({{"user.a", "1"}}));
   for (const char* path : {"d", "d/f"}) {
     const std::string at = site.path() + "/current/" + path;
@@ -245,10 +248,9 @@ TEST_CASE("another attribute is drift, of a file and a folder, and what nobody k
 }
 
 TEST_CASE("in place attributes come and go, and going back brings them back") {
-  const base::TemporaryFolder temporary;
-  if (!takes_attributes(temporary.path())) return;
-  Site site = Site::open(temporary.path() / "site", Layout::inplace);
-  REQUIRE_FALSE(site.prepare(options()));
+  FreshSite fresh(Layout::inplace);
+  if (!takes_attributes(fresh.temporary.path())) return;
+  Site& site = fresh.site;
   const auto check = [&](const std::string& attributes) {
     CHECK(attributes_at(site.path() + "/d") == attributes);
     CHECK(attributes_at(site.path() + "/d/f") == attributes);
