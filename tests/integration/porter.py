@@ -449,9 +449,9 @@ class Case(unittest.TestCase):
 
     # --- running ---
 
-    def start(self, *arguments, cwd=None, env=None, **more):
+    def start(self, *arguments, cwd=None, env=None, program=ADMIN, **more):
         environment = dict(self.env, **(env or {}))
-        return subprocess.Popen([ADMIN, *map(str, arguments)], cwd=str(cwd or self.directory), env=environment,
+        return subprocess.Popen([program, *map(str, arguments)], cwd=str(cwd or self.directory), env=environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
 
     def run_admin(self, *arguments, cwd=None, env=None, code=None, timeout=120):

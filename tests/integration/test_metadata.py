@@ -1,6 +1,8 @@
 """What files are beside their content: kinds that cannot be deployed, owners, attributes."""
 
 import os
+import pathlib
+import shutil
 import socket
 import stat
 import struct
@@ -36,6 +38,23 @@ def deployed_live(case, layout, option):
         site, option, layout))
     case.deploy()
     return site / "current" if layout == "releases" else site
+
+
+def refused_to_nobody(case):
+    """What a deploy by nobody says, which has to be refused. The programs are copied to where nobody may go: the build
+    folder may be below /root."""
+    built, programs = pathlib.Path(porter.ADMIN).parents[1], case.folder / "programs"
+    for needed in ("include", "lib/porter/agents"):
+        shutil.copytree(built / needed, programs / needed)
+    (programs / "bin").mkdir()
+    program = shutil.copy(porter.ADMIN, programs / "bin")
+    for path in (case.folder, case.home, case.home / ".ssh", case.target):
+        os.chmod(path, 0o755)
+        os.chown(path, NOBODY, NOBODY)
+    process = case.start("deploy", "--host", "here", program=program, user=NOBODY, group=NOBODY, extra_groups=[])
+    err = process.communicate(timeout=120)[1].decode()
+    case.assertEqual(process.returncode, NOTHING_ACTIVATED, err)
+    return err
 
 
 class SpecialFiles(porter.Case):
@@ -130,7 +149,8 @@ class Owners(porter.Case):
         self.write("project/app/config/one/conf", "config\n")
         self.ini("owners = numbers\n[config_files]\nd/conf = conf\nnew/conf = conf\n[shared]\npaths = d/data/")
         self.deploy("--config", "one")
-        for path, ids in (("d/conf", (0, 1002)), ("new", (1001, 1002)), ("new/conf", (1001, 1002)), ("d/data", (0, 1002))):
+        for path, ids in (("d/conf", (0, 1002)), ("new", (1001, 1002)), ("new/conf", (1001, 1002)),
+                          ("d/data", (0, 1002))):
             info = os.lstat(self.current() / path)
             self.assertEqual((info.st_uid, info.st_gid), ids, path)
 
@@ -142,12 +162,7 @@ class Owners(porter.Case):
 
     def test_who_may_not_give_files_away_is_told_before_anything_changes(self):
         self.ini("owners = names")
-        for path in (self.folder, self.home, self.home / ".ssh", self.target):
-            os.chmod(path, 0o755)
-            os.chown(path, NOBODY, NOBODY)
-        process = self.start("deploy", "--host", "here", user=NOBODY, group=NOBODY, extra_groups=[])
-        err = process.communicate(timeout=120)[1].decode()
-        self.assertEqual(process.returncode, NOTHING_ACTIVATED, err)
+        err = refused_to_nobody(self)
         self.assertIn("cannot be given to 1001:1002: we are user 65534", err)
         self.assertIn("become = root", err)
         self.assertFalse(os.path.lexists(self.current()), err)
@@ -231,12 +246,7 @@ class Attributes(porter.Case):
         porter.need(os.geteuid() == 0, "only root can give a file capabilities")
         self.ini("xattrs = yes")
         self.read_only.unlink()
-        for path in (self.folder, self.home, self.home / ".ssh", self.target):
-            os.chmod(path, 0o755)
-            os.chown(path, NOBODY, NOBODY)
-        process = self.start("deploy", "--host", "here", user=NOBODY, group=NOBODY, extra_groups=[])
-        err = process.communicate(timeout=120)[1].decode()
-        self.assertEqual(process.returncode, NOTHING_ACTIVATED, err)
+        err = refused_to_nobody(self)
         self.assertIn("d/tool: attribute security.capability: Operation not permitted", err)
         self.assertIn("become = root", err)
         self.assertFalse(os.path.lexists(self.current()), err)
