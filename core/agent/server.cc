@@ -111,8 +111,15 @@ class Server {
   }
 
   void request(const Frame& frame);
+  // How a round of content ended: with files that did not arrive as they should, or with all of it in place.
+  struct Round {
+    std::vector<protocol::FileNumber> missing;
+    protocol::StageReport report;
+  };
   void stage_part(const Frame& frame);
-  void stage_content(const Frame& frame);
+  std::optional<Round> stage_content(const Frame& frame);
+  Round end_round();
+  void tell(const Round& round);
 
   void done() { output_.send(protocol::Done{}); }
 
@@ -214,8 +221,9 @@ void Server::stage_part(const Frame& frame) {
     return done();
   }
   if (state_ == State::spoilt) return;
+  std::optional<Round> round;
   try {
-    stage_content(frame);
+    round = stage_content(frame);
   } catch (const Error& error) {
     const protocol::Failure told = failure(error);  // of the disk as it is before the stage is given up
     stage_->discard();
@@ -223,42 +231,58 @@ void Server::stage_part(const Frame& frame) {
     state_ = State::spoilt;
     output_.send(told);
   }
+  // Apart from the work: that nobody is left to hear it is not the stage's failure, and what arrived is kept.
+  if (round) tell(*round);
 }
 
-void Server::stage_content(const Frame& frame) {
+std::optional<Server::Round> Server::stage_content(const Frame& frame) {
   switch (static_cast<Type>(frame.type)) {
     case Type::wanted_tree: {
       const auto message = protocol::expect<protocol::WantedTree>(frame);
       stage_->wanted_piece(message.piece);
       if (message.piece.last) state_ = State::announcing;
-      return;
+      break;
     }
     case Type::files_to_come: {
       auto message = protocol::expect<protocol::FilesToCome>(frame);
       const bool last = message.last;
       stage_->files_to_come(std::move(message));
       if (last) state_ = State::content;
-      return;
+      break;
     }
     case Type::batch:
-      return stage_->batch(protocol::expect<protocol::Batch>(frame));
-    case Type::content:
-      return stage_->content(protocol::expect<protocol::ContentPiece>(frame));
-    case Type::copies:
-      return stage_->copies(protocol::expect<protocol::Copies>(frame));
-    case Type::delta:
-      return stage_->delta(protocol::expect<protocol::DeltaPiece>(frame));
-    default:
+      stage_->batch(protocol::expect<protocol::Batch>(frame));
       break;
+    case Type::content:
+      stage_->content(protocol::expect<protocol::ContentPiece>(frame));
+      break;
+    case Type::copies:
+      stage_->copies(protocol::expect<protocol::Copies>(frame));
+      break;
+    case Type::delta:
+      stage_->delta(protocol::expect<protocol::DeltaPiece>(frame));
+      break;
+    default:
+      return end_round();
   }
-  const std::vector<protocol::FileNumber> missing = stage_->missing();
-  if (missing.empty()) {
-    const protocol::StageReport report = stage_->finish();
+  return std::nullopt;
+}
+
+Server::Round Server::end_round() {
+  Round round{stage_->missing(), {}};
+  if (round.missing.empty()) {
+    round.report = stage_->finish();
     stage_.reset();
     state_ = State::ready;
-    return output_.send(protocol::Staged{report});
+  } else {
+    state_ = State::resend;
   }
-  state_ = State::resend;
+  return round;
+}
+
+void Server::tell(const Round& round) {
+  const std::vector<protocol::FileNumber>& missing = round.missing;
+  if (missing.empty()) return output_.send(protocol::Staged{round.report});
   for (std::size_t from = 0; from < missing.size(); from += kNumbersInOneMessage) {
     const std::size_t to = std::min(missing.size(), from + kNumbersInOneMessage);
     protocol::Missing message{to == missing.size(), {}};
