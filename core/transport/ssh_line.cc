@@ -23,7 +23,7 @@ std::size_t SshLine::unacknowledged() const {
 }
 
 LineState SshLine::state() const {
-  return {std::chrono::microseconds(shortest_.load()), unacknowledged()};
+  return {round_trip(), unacknowledged()};
 }
 
 void SshLine::end() {

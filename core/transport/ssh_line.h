@@ -20,6 +20,8 @@ class SshLine : public Line {
   // An answer took this long; on the connection's thread. The shortest counts: what a kernel measures is the
   // round trip to the next hop only.
   void answered_in(std::chrono::steady_clock::duration time);
+  // Zero: nothing was asked yet.
+  std::chrono::microseconds round_trip() const { return std::chrono::microseconds(shortest_.load()); }
   LineState state() const override;
   // The descriptor is about to be closed.
   void end();

@@ -23,6 +23,15 @@ constexpr std::size_t fair_share = 1U << 20U;
 // So long after a program ended sshd may still count it.
 constexpr auto counted_for = std::chrono::seconds(5);
 constexpr auto longest_pause = std::chrono::milliseconds(250);
+// What is under way is counted until the far end says it is used up, which OpenSSH does every 96 KiB.
+constexpr std::size_t not_yet_told = 256U << 10U;
+constexpr std::size_t fastest = 512;  // bytes a microsecond: about what one connection reaches, encrypted
+
+// That keeps such a line busy.
+std::size_t enough_under_way(std::chrono::microseconds round_trip) {
+  if (round_trip.count() == 0) return SIZE_MAX;  // not known
+  return not_yet_told + fastest * static_cast<std::size_t>(round_trip.count());
+}
 
 // "KILL" to 9, as this system counts; -1 for a name it does not know.
 int signal_number(std::string_view name) {
@@ -71,6 +80,7 @@ bool SshStream::new_channel() {
   channel_ = ::ssh_channel_new(session_);
   if (channel_ == nullptr) return false;
   ::ssh_set_channel_callbacks(channel_, &callbacks_);
+  whole_window_ = 0;
   began_ = std::chrono::steady_clock::now();
   state_ = State::opening;
   return true;
@@ -169,8 +179,19 @@ void SshStream::refuse(std::string_view what, base::Code code) {
       base::Error(code, fmt::format("{}: {}: {}", where_, what, base::printable(::ssh_get_error(session_)))));
 }
 
-bool SshStream::writable() const {
-  return ::ssh_channel_window_size(channel_) > 0 && (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0;
+// No more is under way than keeps the line busy, though the window may take more: sshd copies all that waits
+// there for the program each time it gets a packet (sshbuf grows to what is needed and no further), which is
+// dearer than all else it does.
+std::size_t SshStream::room() {
+  const std::size_t window = ::ssh_channel_window_size(channel_);
+  whole_window_ = std::max(whole_window_, window);
+  const std::size_t under_way = whole_window_ - window;
+  const std::size_t most = enough_under_way(line_.round_trip());
+  return under_way < most ? std::min(window, most - under_way) : 0;
+}
+
+bool SshStream::writable() {
+  return room() > 0 && (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0;
 }
 
 // How much of it the channel took.
@@ -190,7 +211,7 @@ bool SshStream::push() {
     }
     if (!writable()) return false;
     if (to_remote_.empty()) {
-      const std::size_t most = std::min<std::size_t>(largest_write, ::ssh_channel_window_size(channel_));
+      const std::size_t most = std::min<std::size_t>(largest_write, room());
       const ssize_t got = ::recv(local_.get(), loop_.scratch().data(), most, MSG_DONTWAIT);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;

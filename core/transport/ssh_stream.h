@@ -2,8 +2,8 @@
 // One channel of an SSH connection, carried to and from one end of a socket pair: a program's stdin, stdout
 // and stderr, or a forwarded TCP connection. Lives on its connection's I/O loop; internal to this room.
 //
-// Back-pressure both ways: no more is read from the socket than the channel's window takes, and no more from
-// the channel than the socket takes (the window then closes by itself). Each direction ends by itself.
+// Back-pressure both ways: no more is read from the socket than the channel's window takes and the line needs,
+// and no more from the channel than the socket takes (the window then closes by itself). Each direction ends by itself.
 //
 // sshd counts a program against MaxSessions until it has seen all of its end, which is after we have. So a
 // program that is refused soon after another one of the same connection ended is asked for again, for some
@@ -63,7 +63,8 @@ class SshStream : public IoLoop::Watcher {
   std::size_t write(std::string_view bytes);
   std::size_t deliver(std::string_view bytes);
   void refuse(std::string_view what, base::Code code);
-  bool writable() const;
+  std::size_t room();
+  bool writable();
   void update_interest();
   Progress finish();
 
@@ -85,6 +86,7 @@ class SshStream : public IoLoop::Watcher {
   std::chrono::milliseconds pause_{2};
   std::function<void()> turn_;
   ssh_channel channel_ = nullptr;
+  std::size_t whole_window_ = 0;  // the most that the far end took
   ssh_channel_callbacks_struct callbacks_ = {};
 
   State state_ = State::opening;
