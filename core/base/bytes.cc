@@ -50,6 +50,11 @@ ByteWriter& ByteWriter::digest(const Digest& digest) {
   return *this;
 }
 
+ByteWriter& ByteWriter::checksum(const Checksum& sum) {
+  data_.append(reinterpret_cast<const char*>(sum.data()), sum.size());
+  return *this;
+}
+
 std::string ByteWriter::take() {
   return std::exchange(data_, {});
 }
@@ -111,6 +116,13 @@ Digest ByteReader::digest() {
   const std::string_view bytes = raw(digest.size());
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(digest.data()));
   return digest;
+}
+
+Checksum ByteReader::checksum() {
+  Checksum sum{};
+  const std::string_view bytes = raw(sum.size());
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(sum.data()));
+  return sum;
 }
 
 std::size_t ByteReader::count(std::size_t least_bytes) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/checksum.h"
 #include "core/base/digest.h"
 #include "core/base/error.h"
 
@@ -28,6 +29,7 @@ class ByteWriter {
   // varint length, then the bytes.
   ByteWriter& text(std::string_view bytes);
   ByteWriter& digest(const Digest& digest);
+  ByteWriter& checksum(const Checksum& sum);
 
   // Room for so many bytes in all, for what is going to be large.
   void reserve(std::size_t bytes) { data_.reserve(bytes); }
@@ -57,6 +59,7 @@ class ByteReader {
   std::string_view raw(std::size_t length);
   std::string_view text(std::size_t limit);
   Digest digest();
+  Checksum checksum();
   // A number of things of at least `least_bytes` (≥ 1) each: refused when the rest cannot hold as many, so
   // that it is safe to reserve for it.
   std::size_t count(std::size_t least_bytes);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/bytes.h"
+#include "core/base/checksum.h"
 #include "core/base/clone.h"
 #include "core/base/content_digest.h"
 #include "core/base/error.h"
@@ -60,9 +61,9 @@ KeptSource::KeptSource(const fs::path& run_folder)
 
 std::string KeptSource::keep_tree(const sync::Tree& tree) const {
   const std::string bytes = sync::encode_tree(tree, sync::Stamps::no);
-  const std::string name = base::to_hex(base::sha256(bytes));
+  const std::string name = base::to_hex(base::checksum(bytes));
   base::make_folders(trees_, 0700);
-  if (!fs::exists(trees_ / name)) base::write_file(trees_ / name, bytes, 0600, base::Durable::yes);
+  if (!fs::exists(trees_ / name)) base::write_file(trees_ / name, bytes, 0600);
   return name;
 }
 
@@ -139,8 +140,10 @@ std::map<std::string, std::uintmax_t> KeptSource::large_files() const {
 
 sync::Composed KeptSource::load(const std::string& tree, const std::string& source) const {
   const std::string bytes = base::read_file(trees_ / tree, sync::kMaxTreeBytes);
-  if (base::to_hex(base::sha256(bytes)) != tree)
-    throw Error(Code::io, "is not as it was written").at((trees_ / tree).string());
+  if (base::to_hex(base::checksum(bytes)) != tree)
+    throw Error(Code::io, "is not as it was written")
+        .at((trees_ / tree).string())
+        .hint("the run cannot go on; what it left half done is settled: deploy again");
   sync::Tree kept = sync::decode_tree(bytes);
   const std::map<std::string, std::uintmax_t> large = large_files();
   std::map<std::string, sync::Content, sync::PathLess> contents;

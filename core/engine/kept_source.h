@@ -2,15 +2,16 @@
 // The source of a run, kept in its folder until everything is committed, so that a resume sends the very
 // bytes that the run began with, whatever became of the source meanwhile:
 //
-//   trees/<sha256>     encoded composed trees (core/sync/tree_codec.h), by the digest of the encoding
+//   trees/<checksum>   encoded composed trees (core/sync/tree_codec.h), by the checksum of the encoding
 //   content/<digest>   a large file, where the file system can share its blocks
 //   content/pack       the bytes of the others, one after the other, since thousands of files would cost more
 //                      than they hold
 //   content/index      what lies where in the pack: digest, offset, size, 48 bytes each
 //
 // Kept is what a target has to be sent; of what it has already, and of large files that would have to be
-// copied, the source itself is asked again. Whoever reads kept bytes checks their digest: a kill or a power
-// failure may have cut them short. One thread; read() from any.
+// copied, the source itself is asked again. Nothing of it is waited for until it is on disk: a kill loses
+// nothing, a power failure of this machine may. Whoever reads kept bytes checks their digest, since both may
+// have cut them short. One thread; read() from any.
 
 #include <filesystem>
 #include <map>
@@ -30,7 +31,7 @@ class KeptSource {
   // Reads what is there of the index. Throws Error(io).
   explicit KeptSource(const std::filesystem::path& run_folder);
 
-  // Gives the name for load(). On disk when it returns.
+  // Gives the name for load().
   std::string keep_tree(const sync::Tree& tree) const;
   // Where these bytes are from an earlier attempt of the run, whole and unspoilt.
   std::optional<sync::Content::Part> find(const base::Digest& digest);

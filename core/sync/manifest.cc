@@ -17,9 +17,11 @@ using base::Code;
 using base::Error;
 
 constexpr std::string_view kMagic = "porter.seal\n";
-constexpr std::uint8_t kWireTree = 1;  // the version before: a tree as on the wire, no checksum of the header
+constexpr std::uint8_t kWireTree = 1;    // a tree as on the wire, no checksum of the header
+constexpr std::uint8_t kWithSha256 = 3;  // this version, and 2, have a longer checksum
 constexpr std::size_t kMaxText = 64U << 10U;
 constexpr std::size_t kDigestBytes = base::Digest().size();
+constexpr std::size_t kChecksumBytes = base::Checksum().size();
 
 // Another one than the checksum at the end: a seal that was cut behind its header would be whole else.
 base::Digest header_checksum(std::string_view beginning) {
@@ -56,21 +58,28 @@ SealHeader decode_header(std::string_view bytes) {
   return header;
 }
 
-// What follows the magic. It and the checksum stay the same in every version, so that "damaged" and "newer"
-// can be told apart.
+bool is_sound(std::string_view covered, std::string_view checksum) {
+  ByteReader reader(checksum);
+  return checksum.size() == kDigestBytes ? reader.digest() == base::sha256(covered)
+                                         : reader.checksum() == base::checksum(covered);
+}
+
+// What follows the magic. It, the version's place and the checksum stay the same in every version from 4 on,
+// so that "damaged" and "newer" can be told apart.
 ByteReader checked(std::string_view bytes) {
   if (!bytes.starts_with(kMagic)) throw Error(Code::io, "it does not begin as a seal does");
   if (bytes.size() < kMagic.size() + 1 + kDigestBytes) throw Error(Code::io, "it is cut short");
-  const std::string_view covered = bytes.substr(0, bytes.size() - kDigestBytes);
-  if (ByteReader(bytes.substr(covered.size())).digest() != base::sha256(covered))
+  const auto version = static_cast<std::uint8_t>(bytes[kMagic.size()]);
+  const std::size_t covered = bytes.size() - (version > kWithSha256 ? kChecksumBytes : kDigestBytes);
+  if (!is_sound(bytes.substr(0, covered), bytes.substr(covered)))
     throw Error(Code::io, "its checksum does not match");
-  return ByteReader(covered.substr(kMagic.size()), "seal");
+  return ByteReader(bytes.substr(kMagic.size(), covered - kMagic.size()), "seal");
 }
 
 std::uint8_t read_version(ByteReader& reader) {
   const std::uint8_t version = reader.u8();
-  if (version != kSealVersion && version != kWireTree && version != kSealWithExtras)
-    throw Error(Code::refused, fmt::format("seal format {}, this program knows {}", version, kSealWithExtras))
+  if (version < kWireTree || version > kSealVersion)
+    throw Error(Code::refused, fmt::format("seal format {}, this program knows {}", version, kSealVersion))
         .hint("use the newer porter-admin that wrote it");
   return version;
 }
@@ -97,11 +106,11 @@ auto reading(std::string_view subject, Work&& work) -> decltype(work()) {
 
 std::string encode_seal(const SealHeader& header, const Tree& tree) {
   ByteWriter writer;
-  writer.raw(kMagic).u8(tree.keeps.any() ? kSealWithExtras : kSealVersion);
+  writer.raw(kMagic).u8(kSealVersion);
   writer.text(encode_header(header, tree.root_digest()));
   writer.digest(header_checksum(writer.data()));
   write_tree_file(writer, tree);
-  writer.digest(base::sha256(writer.data()));
+  writer.checksum(base::checksum(writer.data()));
   return writer.take();
 }
 
@@ -132,7 +141,7 @@ std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::str
     ByteReader reader(bytes, "seal");
     reader.raw(kMagic.size());
     const std::uint8_t version = reader.u8();
-    if (version != kSealVersion && version != kSealWithExtras) return std::nullopt;
+    if (version <= kWireTree || version > kSealVersion) return std::nullopt;
     const std::uint64_t length = reader.varint();
     if (length + kDigestBytes > reader.remaining()) return std::nullopt;
     const std::string_view header = reader.raw(static_cast<std::size_t>(length));

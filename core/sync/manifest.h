@@ -48,8 +48,6 @@ SealHeader decode_seal_header(std::string_view bytes, std::string_view subject);
 // longer or the format another.
 std::optional<SealHeader> decode_seal_beginning(std::string_view bytes, std::string_view subject);
 
-constexpr std::uint8_t kSealVersion = 2;
-// Of releases that keep extras, so that programs which know nothing of them do not take it for damaged.
-constexpr std::uint8_t kSealWithExtras = 3;
+constexpr std::uint8_t kSealVersion = 4;
 
 }  // namespace porter::sync

@@ -213,7 +213,7 @@ void write_tree_file(ByteWriter& writer, const Tree& tree) {
       write_entry(rows, entry, tree.keeps);
     writer.varint(rows.size() - before);
   }
-  writer.reserve(writer.size() + rows.size() + base::Digest().size());  // and a checksum, mostly
+  writer.reserve(writer.size() + rows.size() + base::Checksum().size());  // that mostly follows
   writer.raw(rows.data());
 }
 

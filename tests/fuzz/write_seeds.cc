@@ -48,9 +48,9 @@ void write_tree(Seeds& seeds, const sync::Tree& tree) {
   seeds.add("tree", '\0' + sync::encode_tree(tree, sync::Stamps::yes));
   const std::string seal = sync::encode_seal({"r1", "skip", "label", "", "run", 1, "releases", {}, {}}, tree);
   seeds.add("tree", '\2' + seal);
-  constexpr std::size_t kHead = 13;  // magic and version; the checksum are the last 32 bytes
+  constexpr std::size_t kHead = 13;  // magic and version; the checksum is at the end
   const char body = tree.keeps.any() ? '\4' : '\3';
-  seeds.add("tree", body + seal.substr(kHead, seal.size() - kHead - base::Digest().size()));
+  seeds.add("tree", body + seal.substr(kHead, seal.size() - kHead - base::Checksum().size()));
 }
 
 void write_trees(Seeds& seeds) {

@@ -55,3 +55,11 @@ TEST_CASE("a length beyond what is left is refused before anything is taken") {
   CHECK(reader.raw(3) == "abc");
   CHECK_THROWS_WITH(reader.u8(), "greeting: cut short: 1 more bytes needed, 0 left, at byte 8");
 }
+
+TEST_CASE("a checksum is the documented bytes, and is written and read as it is") {
+  const Checksum sum = checksum("porter");
+  const std::string bytes = ByteWriter().checksum(sum).take();
+  CHECK(to_hex(sum) == "ccec62916091246ebddba966350e0f00");  // as xxhsum -H2 prints it
+  CHECK(ByteReader(bytes).checksum() == sum);
+  CHECK_THROWS_AS(ByteReader(std::string_view(bytes).substr(1)).checksum(), Error);
+}

@@ -83,6 +83,28 @@ TEST_CASE("a seal of the format before is read") {
   CHECK_FALSE(decode_seal_beginning(writer.data(), "s"));
 }
 
+TEST_CASE("a seal with the longer checksum of earlier formats is read") {
+  const Tree tree = tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}});
+  const std::string now = encode_seal(sample_header(tree), tree);
+  base::ByteReader reader(std::string_view(now).substr(0, now.size() - 16));
+  reader.raw(13);
+  const std::string header(reader.text(1000));
+  reader.digest();
+  const std::string rows(reader.raw(reader.remaining()));
+  for (const std::uint8_t version : {std::uint8_t{2}, std::uint8_t{3}}) {
+    base::ByteWriter writer;
+    writer.raw("porter.seal\n").u8(version).text(header);
+    writer.digest(base::sha256("porter.seal.head\n" + writer.data())).raw(rows);
+    writer.digest(base::sha256(writer.data()));
+    const Seal seal = decode_seal(writer.data(), "s");
+    CHECK(seal.header == sample_header(tree));
+    CHECK(seal.tree == tree);
+    CHECK(decode_seal_beginning(writer.data(), "s") == seal.header);
+    const std::string cut = writer.data().substr(0, writer.size() - 1);
+    CHECK_THROWS_AS(decode_seal(cut, "s"), base::Error);
+  }
+}
+
 TEST_CASE("a seal that was cut or changed at any byte is detected") {
   std::mt19937 random(22);
   const Tree tree = random_tree(random, Identity::content_only, 4, 4);
@@ -115,15 +137,15 @@ TEST_CASE("a seal of a newer format is named as such, with both versions") {
   const Tree tree = tree_of({{"f", "1"}});
   std::string bytes = encode_seal(sample_header(tree), tree);
   bytes[12] = 9;
-  bytes.resize(bytes.size() - 32);
-  const auto checksum = base::sha256(bytes);
-  bytes = base::ByteWriter().raw(bytes).digest(checksum).take();
+  bytes.resize(bytes.size() - 16);
+  const auto checksum = base::checksum(bytes);
+  bytes = base::ByteWriter().raw(bytes).checksum(checksum).take();
   try {
     decode_seal(bytes, "manifests/x");
     FAIL("accepted");
   } catch (const base::Error& error) {
     CHECK(error.code() == base::Code::refused);
-    CHECK(error.message() == "manifests/x: seal format 9, this program knows 3");
+    CHECK(error.message() == "manifests/x: seal format 9, this program knows 4");
   }
 }
 
@@ -134,9 +156,9 @@ TEST_CASE("a seal is the documented bytes") {
   header.layout = "releases";
   header.made_at_ns = 1;
   const std::string seal = encode_seal(header, tree_of({{"bin/run", "#!/bin/sh\n"}, {"run@", "bin/run"}}));
-  CHECK(seal.size() == 271);
-  CHECK(seal.starts_with("porter.seal\n\x02\x32\x02r1" + std::string(4, '\0') +
+  CHECK(seal.size() == 255);
+  CHECK(seal.starts_with("porter.seal\n\x04\x32\x02r1" + std::string(4, '\0') +
                          "\x02\x08releases\x59\x11\xd2\x8f"));
   CHECK(base::to_hex(base::sha256(seal)) ==
-        "96f30d95bb2779ae1fe18a38268fb48a46011193c479bff1eccea94fca49cfc6");
+        "e558fecc8c0dededcc17c78e709bacd12cb4a49ab84fe8448a7430aa0d78e403");
 }
