@@ -91,8 +91,9 @@ std::optional<sync::SealHeader> SealStore::read_header(const Beneath& porter, co
   return header;
 }
 
-void SealStore::write(const Beneath& porter, const std::string& path, sync::Seal seal, bool sync) {
-  porter.write_small(path, sync::encode_seal(seal.header, seal.tree), sync);
+void SealStore::write(const Beneath& porter, const std::string& path, sync::Seal seal,
+                      const std::string& bytes, bool sync) {
+  porter.write_small(path, bytes, sync);
   auto whole = std::make_shared<const sync::Seal>(std::move(seal));
   keep(porter, path, porter.look(path), whole->header, whole);
 }

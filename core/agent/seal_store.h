@@ -18,8 +18,9 @@ class SealStore {
   // one.
   std::shared_ptr<const sync::Seal> read(const Beneath& porter, const std::string& path);
   std::optional<sync::SealHeader> read_header(const Beneath& porter, const std::string& path);
-  // Writes it, durably with `sync`, and keeps it.
-  void write(const Beneath& porter, const std::string& path, sync::Seal seal, bool sync);
+  // Writes what it is encoded, durably with `sync`, and keeps it.
+  void write(const Beneath& porter, const std::string& path, sync::Seal seal, const std::string& bytes,
+             bool sync);
 
  private:
   struct Known {

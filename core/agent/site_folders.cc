@@ -170,9 +170,14 @@ std::optional<sync::SealHeader> SiteFolders::seal_header(const std::string& id) 
 }
 
 void SiteFolders::write_seal(sync::Seal seal) const {
+  const std::string bytes = sync::encode_seal(seal.header, seal.tree);
+  write_seal(std::move(seal), bytes);
+}
+
+void SiteFolders::write_seal(sync::Seal seal, const std::string& bytes) const {
   reach("seal: before");
   const std::string path = seal_path(seal.header.release_id);
-  seals->write(porter, path, std::move(seal), durable());
+  seals->write(porter, path, std::move(seal), bytes, durable());
   reach("seal: written");
 }
 

@@ -85,6 +85,8 @@ struct SiteFolders {
   std::shared_ptr<const sync::Seal> seal(const std::string& id) const;
   std::optional<sync::SealHeader> seal_header(const std::string& id) const;
   void write_seal(sync::Seal seal) const;
+  // The same for one that was encoded before.
+  void write_seal(sync::Seal seal, const std::string& bytes) const;
 
   // Marks of releases that are not committed.
   bool marked(const std::string& id) const;

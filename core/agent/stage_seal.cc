@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <future>
 #include <optional>
 
 #include "core/agent/failpoint.h"
@@ -183,18 +184,24 @@ sync::SealHeader Stage::seal(sync::SealHeader info, Touched touched) {
   const bool walks = !parts.inplace() && (touched == Touched::maybe || parts.seeded);
   sync::Tree tree = parts.inplace() ? parts.wanted : walks ? walk_stage(parts) : confirmed(parts);
   reach("seal: walked");
-  if (site.durable())
-    make_durable(parts, parts.inplace() ? staged_files(parts)
-                        : walks         ? all_paths(tree)
-                                        : changed_paths(parts, tree));
   info.release_id = parts.id;
   if (info.run_id.empty()) info.run_id = parts.run_id;
   if (info.made_at_ns == 0) info.made_at_ns = sync::wall_clock_ns();
   info.layout = layout_name(site.layout);
   info.root_digest = tree.root_digest();
   if (!site.durable()) note_not_synced(info);
+  sync::Seal seal{info, std::move(tree)};
+  // The seal is encoded while the disk is waited for.
+  auto durable = std::async(std::launch::async, [&] {
+    if (site.durable())
+      make_durable(parts, parts.inplace() ? staged_files(parts)
+                          : walks         ? all_paths(seal.tree)
+                                          : changed_paths(parts, seal.tree));
+  });
+  const std::string bytes = sync::encode_seal(seal.header, seal.tree);
+  durable.get();
   note_sealed(site, parts.id);
-  site.write_seal({info, std::move(tree)});
+  site.write_seal(std::move(seal), bytes);
   return info;
 }
 
