@@ -227,7 +227,7 @@ void sync_changed(const SiteFolders& site, const std::vector<Operation>& operati
     const std::size_t slash = op.path.rfind('/');
     folders.insert(slash == std::string::npos ? "" : op.path.substr(0, slash));
   }
-  if (folders.size() > kSyncSingly) return site.root.sync_file_system();
+  if (!is_sooner_singly(folders.size())) return site.root.sync_file_system();
   for (const std::string& path : folders) {
     const std::optional<struct stat> now = look_if_reachable(site, path);
     if (now && S_ISDIR(now->st_mode)) site.root.sync_folder(path);

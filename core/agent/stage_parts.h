@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/agent/attributes.h"
+#include "core/agent/disk_sync.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/owner_ids.h"
 #include "core/agent/site_folders.h"
@@ -21,9 +22,6 @@
 #include "core/sync/hard_links.h"
 
 namespace porter::agent {
-
-// What has to be on disk before the seal: at most so many files and folders one by one, more by one syncfs.
-inline constexpr std::size_t kSyncSingly = 2000;
 
 // Files, and folders whose entries or modes, that this stage made or changed. Any thread may add; the rest is
 // for one, when nobody adds any more.

@@ -1,18 +1,14 @@
 // From a finished stage to a release: what is really there, on disk, and the seal.
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <future>
 #include <optional>
 
+#include "core/agent/disk_sync.h"
 #include "core/agent/failpoint.h"
 #include "core/agent/held_folder.h"
 #include "core/agent/outside.h"
 #include "core/agent/stage_parts.h"
-#include "core/base/crew.h"
 #include "core/base/error.h"
 #include "core/sync/file_digest.h"
 #include "core/sync/walk.h"
@@ -108,29 +104,6 @@ sync::Tree confirmed(StageParts& parts) {
   return std::move(parts.wanted);
 }
 
-// Waiting for a disk takes no processor, and those who wait at the same time share a commit of the journal.
-constexpr int kSyncsAtOnce = 16;
-
-// False when it may not be opened.
-bool sync_one(const Beneath& tree, const std::string& path) {
-  const base::UniqueFd fd(open_beneath(tree.descriptor(), path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd && errno == EACCES) return false;
-  if (!fd || ::fsync(fd.get()) != 0) throw base::system_error(tree.label(path), errno);
-  return true;
-}
-
-// One by one; false when something may not be opened, so that the whole file system has to be.
-bool sync_singly(const Beneath& tree, const std::vector<std::string>& paths) {
-  std::atomic<bool> all{true};
-  base::Crew crew(kSyncsAtOnce, {});
-  for (const std::string& path : paths)
-    crew.add([&tree, &all, &path] {
-      if (!sync_one(tree, path)) all = false;
-    });
-  crew.finish();
-  return all;
-}
-
 // What this stage made and changed, folders last. Nothing when it is more than is worth syncing one by one.
 std::optional<std::vector<std::string>> changed_paths(const StageParts& parts, const sync::Tree& tree) {
   if (parts.changes.many()) return std::nullopt;
@@ -166,7 +139,8 @@ std::optional<std::vector<std::string>> staged_files(const StageParts& parts) {
 }
 
 void make_durable(const StageParts& parts, const std::optional<std::vector<std::string>>& paths) {
-  const bool singly = paths && !parts.seeded && sync_singly(parts.tree, *paths);
+  const bool singly =
+      paths && !parts.seeded && is_sooner_singly(paths->size()) && sync_singly(parts.tree, *paths);
   if (!singly) parts.tree.sync_file_system();
   reach("seal: data synced");
   if (parts.inplace()) return;
