@@ -2,8 +2,9 @@
 // One channel of an SSH connection, carried to and from one end of a socket pair: a program's stdin, stdout
 // and stderr, or a forwarded TCP connection. Lives on its connection's I/O loop; internal to this room.
 //
-// Back-pressure both ways: no more is read from the socket than the channel's window takes and the line needs,
-// and no more from the channel than the socket takes (the window then closes by itself). Each direction ends by itself.
+// Back-pressure both ways: no more is read from the socket than the channel's window takes and the line
+// needs, and no more from the channel than the socket takes (the window then closes by itself). Each
+// direction ends by itself.
 //
 // sshd counts a program against MaxSessions until it has seen all of its end, which is after we have. So a
 // program that is refused soon after another one of the same connection ended is asked for again, for some
