@@ -22,7 +22,8 @@ bool has_come(const pollfd& one) {
 }  // namespace
 
 Channels::Channels(int first) : first_(first), buffer_(kReadSize) {
-  // What is in a pipe need not wait in sshd, which is woken less often, too. No pipe is none the worse for it.
+  // What is in a pipe need not wait in sshd, which is woken less often, too. No pipe is none the worse for
+  // it.
   ::fcntl(first_, F_SETPIPE_SZ, static_cast<int>(kReadSize));
 }
 
