@@ -1,6 +1,7 @@
 // Endpoint::dial: optimistic. One exec starts the agent that an earlier contact left there; only when there
 // is none, the machine is known from that same exec, the agent is pushed, and dialled again.
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 
@@ -9,7 +10,6 @@
 #include <span>
 
 #include "core/base/error.h"
-#include "core/base/files.h"
 #include "core/base/text.h"
 #include "core/endpoint/agent_endpoint.h"
 #include "core/endpoint/agent_script.h"
@@ -24,7 +24,7 @@ using base::Error;
 
 constexpr int kCannotExecute = 126;
 constexpr int kShellSyntax = 2;  // a shell that took a damaged agent for a script
-constexpr std::size_t kMaxAgent = 64U << 20U;
+constexpr std::size_t kAgentPiece = 64U << 10U;
 constexpr std::size_t kMaxOpening = 16U << 10U;  // twice as much in a command line, which holds 128 KiB
 
 struct Machine {
@@ -200,28 +200,19 @@ class Dialler {
 
   void push(const Machine& machine) {
     const BundledAgent& agent = agent_for(machine);
-    const std::string content = base::read_file(agent.file, kMaxAgent);
-    if (base::sha256(content) != agent.digest)
-      throw Error(Code::agent, agent.file.string() + ": changed since this program started")
-          .hint("run it again");
     base::while_doing("installing the agent on " + where_, [&] {
       transport::Process process = transport_.start(
           as_user({"sh", "-c", install_script(agent, machine.machine, options_.agent_path)}));
-      const std::string said = upload(process, content);
+      const std::string said = upload(process, agent);
       if (said.find(kInstalled) == std::string::npos) throw_not_installed(process, said);
     });
   }
 
-  // Feeds the content and gives back what was said. Over a slow line both go on at once.
-  std::string upload(const transport::Process& process, std::string_view content) const {
+  // Feeds the agent and gives back what was said. Over a slow line both go on at once.
+  std::string upload(const transport::Process& process, const BundledAgent& agent) const {
     const int fd = process.stream.get();
     base::set_nonblocking(fd);
-    while (!content.empty()) {
-      const ssize_t put = ::send(fd, content.data(), content.size(), MSG_NOSIGNAL);
-      if (put > 0) content.remove_prefix(static_cast<std::size_t>(put));
-      if (put < 0 && errno != EAGAIN && errno != EINTR) break;  // it refused early, and says why
-      if (put < 0) base::wait_writable(fd, deadline_, options_.cancel);
-    }
+    feed(fd, agent);
     ::shutdown(fd, SHUT_WR);
     std::string said;
     std::array<std::byte, 4096> buffer;
@@ -232,6 +223,38 @@ class Dialler {
       said.append(reinterpret_cast<const char*>(buffer.data()), got);
     }
     return said;
+  }
+
+  // Piece by piece: it may go to many hosts at once. Of a file that is another by now the last piece is held
+  // back, without which nothing is installed.
+  void feed(int to, const BundledAgent& agent) const {
+    const base::UniqueFd from(::open(agent.file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!from) base::throw_errno(agent.file.string());
+    base::Sha256 digest;
+    std::array<std::byte, kAgentPiece> buffer;
+    for (std::uint64_t left = agent.size; left > 0;) {
+      const std::size_t most = std::min<std::uint64_t>(buffer.size(), left);
+      const std::span<const std::byte> piece(buffer.data(),
+                                             base::read_some(from.get(), std::span(buffer).first(most)));
+      digest.update(piece);
+      left -= piece.size();
+      const bool last = left == 0 || piece.empty();
+      if (last && digest.finish() != agent.digest)
+        throw Error(Code::agent, agent.file.string() + ": changed since this program started")
+            .hint("run it again");
+      if (!send_all(to, piece)) return;
+    }
+  }
+
+  // False when it was refused early; what is said then tells why.
+  bool send_all(int to, std::span<const std::byte> bytes) const {
+    while (!bytes.empty()) {
+      const ssize_t put = ::send(to, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (put > 0) bytes = bytes.subspan(static_cast<std::size_t>(put));
+      if (put < 0 && errno != EAGAIN && errno != EINTR) return false;
+      if (put < 0) base::wait_writable(to, deadline_, options_.cancel);
+    }
+    return true;
   }
 
   [[noreturn]] void throw_not_installed(const transport::Process& process, const std::string& said) const {

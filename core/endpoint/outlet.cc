@@ -15,23 +15,33 @@ namespace {
 // With its header what the transport takes at a time. Larger ones make others wait longer, smaller ones cost
 // more packets.
 constexpr std::size_t kStripe = (128U << 10U) - protocol::kStripeHeader;
-constexpr std::size_t kMostUnused = 1U << 20U;  // what may stand in front of a queue
+constexpr std::size_t kPiece = 64U << 10U;  // what is smaller together leaves together
 
 }  // namespace
 
-void Backlog::add(std::string_view bytes) {
-  if (start_ > kMostUnused) {
-    bytes_.erase(0, start_);
-    start_ = 0;
-  }
-  bytes_ += bytes;
+void Backlog::add(std::string bytes) {
+  if (bytes.empty()) return;
+  size_ += bytes.size();
+  if (!pieces_.empty() && pieces_.back().size() + bytes.size() <= kPiece)
+    pieces_.back() += bytes;
+  else
+    pieces_.push_back(std::move(bytes));
+}
+
+std::string_view Backlog::ready() const {
+  return pieces_.empty() ? std::string_view() : std::string_view(pieces_.front()).substr(start_);
 }
 
 void Backlog::drop(std::size_t count) {
-  start_ += count;
-  if (start_ < bytes_.size()) return;
-  bytes_.clear();
-  start_ = 0;
+  size_ -= count;
+  while (count > 0) {
+    const std::size_t here = std::min(count, ready().size());
+    start_ += here;
+    count -= here;
+    if (!ready().empty()) continue;
+    pieces_.pop_front();
+    start_ = 0;
+  }
 }
 
 std::size_t Outlet::waiting() const {
@@ -43,20 +53,30 @@ std::size_t Outlet::waiting() const {
 
 // The next stripe is this channel's. False when there is none.
 bool Outlet::cut(Channel& channel) {
-  const std::string_view stripe = queue_.ready().substr(0, kStripe);
-  if (stripe.empty()) return false;
-  channel.bytes.add(protocol::stripe_header(stripe.size(), next_++));
-  channel.bytes.add(stripe);
-  queue_.drop(stripe.size());
+  std::size_t left = std::min(queue_.size(), kStripe);
+  if (left == 0) return false;
+  channel.bytes.add(protocol::stripe_header(left, next_++));
+  while (left > 0)
+    left -= hand_over(channel, left);
   ++channel.stripes;
   return true;
+}
+
+// At most so many bytes of the queue become the channel's; gives how many.
+std::size_t Outlet::hand_over(Channel& channel, std::size_t most) {
+  const std::string_view bytes = queue_.ready().substr(0, most);
+  const std::size_t count = bytes.size();
+  channel.bytes.add(std::string(bytes));
+  queue_.drop(count);
+  return count;
 }
 
 // True when something went.
 bool Outlet::push(Channel& channel, Backlog& bytes) {
   const std::uint64_t before = sent_;
   while (bytes.size() > 0) {
-    const ssize_t put = ::send(channel.fd, bytes.ready().data(), bytes.size(), MSG_NOSIGNAL);
+    const std::string_view piece = bytes.ready();
+    const ssize_t put = ::send(channel.fd, piece.data(), piece.size(), MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0 && errno != EAGAIN) lose(channel);
     if (put < 0) break;
@@ -120,8 +140,8 @@ bool Outlet::deal_out() {
 }
 
 void Outlet::begin_stripes(std::vector<transport::Process> more) {
-  first_.bytes.add(queue_.ready());
-  queue_.drop(queue_.size());
+  while (hand_over(first_, queue_.size()) > 0) {
+  }
   // Those of an earlier time that have not ended yet may still have something to deliver.
   others_.remove_if([](const Channel& each) { return each.process.ending->done(); });
   for (Channel& each : others_)

@@ -7,10 +7,12 @@
 #include <poll.h>
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/protocol/frame.h"
@@ -18,17 +20,19 @@
 
 namespace porter::endpoint {
 
-// Bytes that wait, first in, first out.
+// Bytes that wait, first in, first out. Takes no more memory than they do, and none when nothing waits.
 class Backlog {
  public:
-  void add(std::string_view bytes);
+  void add(std::string bytes);
   void drop(std::size_t count);
-  std::size_t size() const { return bytes_.size() - start_; }
-  std::string_view ready() const { return std::string_view(bytes_).substr(start_); }
+  std::size_t size() const { return size_; }
+  // Of what waits the first piece; empty when nothing does.
+  std::string_view ready() const;
 
  private:
-  std::string bytes_;
-  std::size_t start_ = 0;
+  std::deque<std::string> pieces_;  // none is empty
+  std::size_t start_ = 0;           // of the first one
+  std::size_t size_ = 0;
 };
 
 class Outlet {
@@ -36,7 +40,7 @@ class Outlet {
   // Non-blocking; stays the caller's.
   explicit Outlet(int first) { first_.fd = first; }
 
-  void add(std::string_view bytes) { queue_.add(bytes); }
+  void add(std::string bytes) { queue_.add(std::move(bytes)); }
   // Bytes that no channel has taken yet.
   std::size_t waiting() const;
   std::uint64_t sent() const { return sent_; }
@@ -74,6 +78,7 @@ class Outlet {
 
   bool has_work(const Channel& channel) const;
   bool cut(Channel& channel);
+  std::size_t hand_over(Channel& channel, std::size_t most);
   bool push(Channel& channel, Backlog& bytes);
   bool deal_out();
   void leave(Channel& channel);

@@ -150,6 +150,28 @@ TEST_CASE("an agent that arrives cut short is never executed and leaves nothing"
   CHECK(dial(machine)->pushed());
 }
 
+TEST_CASE("an agent that is another file by now is not installed", "[dial]") {
+  FakeMachine machine;
+  const base::TemporaryFolder folder;
+  const std::string content = read(bundle().own().file);
+  const fs::path file = folder.path() / "porter-agent-x86_64";
+  write(file, content);
+  const endpoint::AgentBundle opened = endpoint::AgentBundle::open(folder.path());
+  endpoint::DialOptions options;
+  options.dial_deadline = std::chrono::seconds(20);
+  const auto push = [&] { endpoint::Endpoint::dial(machine, opened, options); };
+  std::string other = content;
+  other.back() ^= 1;
+  for (const std::string& now : {other, content.substr(0, 1000), std::string()}) {
+    write(file, now);
+    CHECK(text_of(push).find("changed since this program started") != std::string::npos);
+    CHECK_FALSE(fs::exists(machine.agent_file()));
+  }
+  write(file, content);
+  push();
+  CHECK(fs::exists(machine.agent_file()));
+}
+
 TEST_CASE("an agent that arrives changed is refused, with and without sha256sum", "[dial]") {
   for (const bool tool : {true, false}) {
     FakeMachine machine;
