@@ -77,7 +77,8 @@ class DifferenceFinder {
                          ::fstatat(held->descriptor(), entry.name.c_str(), &now, AT_SYMLINK_NOFOLLOW) == 0;
       if (!there)
         note(DifferenceKind::missing, folder, entry, "");
-      else if (std::string what = how_changed(*held, entry.name, described(entry), now); !what.empty())
+      else if (std::string what = how_changed(*held, std::string(entry.name), described(entry), now);
+               !what.empty())
         note(DifferenceKind::changed, folder, entry, std::move(what));
     }
     if (held != nullptr && unlisted_ == Unlisted::tell) tell_unlisted(*held, folder);
@@ -129,7 +130,7 @@ class DifferenceFinder {
                         const struct stat& now) const {
     if (!sealed_.keeps.attributes || entry.kind == sync::Kind::link) return false;
     const bool untouched =
-        entry.kind == sync::Kind::file && hash_ != Hash::every_file && entry.stamp == stamp_of(now);
+        entry.kind == sync::Kind::file && hash_ != Hash::every_file && sync::is_untouched(entry, now);
     if (untouched) return false;
     return !has_attributes({folder.descriptor(), name.c_str()}, entry.extra).value_or(true);
   }
@@ -141,7 +142,7 @@ class DifferenceFinder {
 
   bool worth_hashing(const sync::Entry& entry, const struct stat& now, bool changed_already) const {
     if (hash_ == Hash::every_file) return true;
-    return entry.stamp != stamp_of(now) && !(hash_ == Hash::in_doubt && changed_already);
+    return !sync::is_untouched(entry, now) && !(hash_ == Hash::in_doubt && changed_already);
   }
 
   void tell_unlisted(const Beneath& held, const sync::Folder& folder) {
@@ -150,8 +151,8 @@ class DifferenceFinder {
     for (const FolderEntry& entry : entries) {
       const auto listed =
           std::lower_bound(folder.entries.begin(), folder.entries.end(), entry.name,
-                           [](const sync::Entry& e, const std::string& name) { return e.name < name; });
-      if (listed != folder.entries.end() && listed->name == entry.name) continue;
+                           [](const sync::Entry& e, std::string_view name) { return e.name < name; });
+      if (listed != folder.entries.end() && listed->name == std::string_view(entry.name)) continue;
       const bool below = entry.kind == EntryKind::folder;
       const std::string path = sync::join_path(folder.path, entry.name);
       if (generated_.ignores_or_above(path, below ? sync::Kind::folder : sync::Kind::file)) continue;

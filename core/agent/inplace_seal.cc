@@ -14,7 +14,7 @@ namespace {
 using sync::Entry;
 using sync::Kind;
 
-bool is_name_of(const Beneath& root, const std::string& first, ino_t inode) {
+bool is_name_of(const Beneath& root, std::string_view first, ino_t inode) {
   const std::optional<struct stat> info = root.look(first);
   return info && S_ISREG(info->st_mode) && info->st_ino == inode;
 }
@@ -50,7 +50,7 @@ std::optional<Entry> read_entry(const Beneath& root, const std::string& path, co
   }
   if (!S_ISREG(info->st_mode)) return std::nullopt;
   if (sealed.kind == Kind::hard_link && is_name_of(root, sealed.target, info->st_ino)) return sealed;
-  if (sealed.kind == Kind::file && sealed.stamp == stamp_of(*info)) return entry;
+  if (sealed.kind == Kind::file && sync::is_untouched(sealed, *info)) return entry;
   entry.kind = Kind::file;
   entry.target.clear();
   entry.size = static_cast<std::uint64_t>(info->st_size);
@@ -75,8 +75,8 @@ void restamp(const SiteFolders& site, const std::string& id, const std::set<std:
       const std::optional<struct stat> info = site.root.look(path);
       if (!info || !S_ISREG(info->st_mode)) continue;
       const sync::Stamp now = stamp_of(*info);
-      const bool same = now.inode == entry.stamp.inode && now.size == entry.stamp.size &&
-                        now.mtime_ns == entry.stamp.mtime_ns;
+      const bool same = now.inode == entry.stamp.inode && now.mtime_ns == entry.stamp.mtime_ns &&
+                        static_cast<std::uint64_t>(info->st_size) == entry.size;
       if (same) entry.stamp = now;
     }
   }

@@ -280,7 +280,7 @@ void Stage::make_links() {
       const bool reachable = !parts.inplace() || look_if_reachable(*parts.site, path);
       if (reachable && is_link(parts, there, path, entry)) continue;
       const std::string slot = parts.slot(path);
-      parts.tree.make_link(slot, entry.target);
+      parts.tree.make_link(slot, std::string(entry.target));
       parts.owners.give(parts.tree, slot, entry.extra);
       if (has_mtime(parts.wanted, entry.mtime_ns)) parts.tree.set_mtime(slot, entry.mtime_ns);
       parts.changes.add_folder(i);

@@ -69,12 +69,12 @@ class Cloner {
     const std::string& folder = parts_.wanted.folders[ref.folder].path;
     const sync::Folder* known = parts_.base ? parts_.base->tree.find_folder(folder) : nullptr;
     const sync::Entry* there = known == nullptr ? nullptr : known->find(entry.name);
-    if (take_from(folder, entry.name, there, ref, true)) return true;
+    if (take_from(folder, std::string(entry.name), there, ref, true)) return true;
     const auto other = parts_.base ? index_.find(parts_.base->tree, entry.digest) : std::nullopt;
     if (!other) return false;
     const sync::Entry& same = parts_.base->tree.at(*other);
     const std::string& from = parts_.base->tree.folders[other->folder].path;
-    return &same != there && take_from(from, same.name, &same, ref, false);
+    return &same != there && take_from(from, std::string(same.name), &same, ref, false);
   }
 
  private:
@@ -166,7 +166,7 @@ Slot slot_of(const StageParts& parts, HeldFolder& stage, sync::EntryRef ref) {
   const sync::Folder& folder = parts.wanted.folders[ref.folder];
   const int at = stage.descriptor(folder.path);
   if (at < 0) throw base::system_error(parts.tree.label(folder.path), ENOENT);
-  return {parts, ref, at, folder.entries[ref.entry].name};
+  return {parts, ref, at, std::string(folder.entries[ref.entry].name)};
 }
 
 UniqueFd make_file(const Slot& slot, mode_t mode) {
@@ -193,7 +193,7 @@ bool is_settled(const StageParts& parts, const sync::Folder& folder, const struc
 std::optional<bool> content_by_stamp(const sync::Entry& wanted, const struct stat& info,
                                      const sync::Entry* known) {
   if (static_cast<std::uint64_t>(info.st_size) != wanted.size) return false;
-  if (known != nullptr && known->kind == sync::Kind::file && known->stamp == stamp_of(info))
+  if (known != nullptr && known->kind == sync::Kind::file && sync::is_untouched(*known, info))
     return known->digest == wanted.digest;
   return std::nullopt;
 }

@@ -39,7 +39,8 @@ void confirm(StageParts& parts, HeldFolder& held, sync::EntryRef ref) {
   const std::string shown = parts.tree.label(folder);
   const auto facts = sync::digest_file({held.descriptor(folder), entry.name, shown}, nullptr, {});
   if (!facts || facts->digest != entry.digest)
-    throw Error(Code::io, shown + "/" + entry.name + ": somebody changed it while the release was made")
+    throw Error(Code::io,
+                sync::join_path(shown, entry.name) + ": somebody changed it while the release was made")
         .hint("let nothing write into releases that are being made");
   entry.stamp = stamp_of(facts->status);
 }

@@ -113,7 +113,7 @@ std::string Content::read(std::size_t limit) const {
 
 Content Composed::content_of(EntryRef ref) const {
   if (const Content* other = overlaid(ref)) return *other;
-  return {folder_path(ref.folder) + "/" + tree.at(ref).name, nullptr};
+  return {join_path(folder_path(ref.folder), tree.at(ref).name), nullptr};
 }
 
 const Content* Composed::overlaid(EntryRef ref) const {
@@ -168,8 +168,8 @@ void Composer::insert(std::string_view path, Entry entry, const Origin& origin) 
   }
   std::vector<Entry>& row = folder_at(parent_path(path)).entries;
   const auto at =
-      std::lower_bound(row.begin(), row.end(), entry.name,
-                       [](const Entry& known, const std::string& name) { return known.name < name; });
+      std::lower_bound(row.begin(), row.end(), entry.name.view(),
+                       [](const Entry& known, std::string_view name) { return known.name < name; });
   row.insert(at, std::move(entry));
 }
 

@@ -31,7 +31,7 @@ std::string read_up_to(int fd, std::uint64_t size) {
 
 bool has_stamp(int fd, const Entry& entry) {
   struct stat now {};
-  return entry.stamp != Stamp{} && ::fstat(fd, &now) == 0 && entry.stamp == stamp_of(now);
+  return entry.stamp != Stamp{} && ::fstat(fd, &now) == 0 && is_untouched(entry, now);
 }
 
 }  // namespace
@@ -48,7 +48,7 @@ base::UniqueFd ContentReader::open(EntryRef ref) {
     if (held_) fd.reset(::openat(held_.get(), composed_.tree.at(ref).name.c_str(), kFlags | O_NOFOLLOW));
   }
   if (!fd && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-    base::throw_errno(other != nullptr ? path : path + "/" + composed_.tree.at(ref).name);
+    base::throw_errno(other != nullptr ? path : join_path(path, composed_.tree.at(ref).name));
   return fd;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "core/base/error.h"
@@ -93,19 +94,37 @@ bool is_account_name(std::string_view name) {
          std::none_of(name.begin(), name.end(), bad);
 }
 
+// The bytes, and how many share them.
+struct PackedExtra::Shared {
+  explicit Shared(std::string_view all) : bytes(all) {}
+  const std::string bytes;
+  std::atomic<std::size_t> users{1};
+};
+
 PackedExtra::PackedExtra(const Extra& extra) {
   if (extra == Extra{}) return;
-  auto bytes = std::make_shared<const std::string>(pack(extra));
-  if (bytes->size() > kMaxExtra)
+  const std::string bytes = pack(extra);
+  if (bytes.size() > kMaxExtra)
     throw Error(Code::refused, fmt::format("extended attributes of {} together, at most {} are kept",
-                                           base::format_bytes(bytes->size()), base::format_bytes(kMaxExtra)));
-  bytes_ = std::move(bytes);
+                                           base::format_bytes(bytes.size()), base::format_bytes(kMaxExtra)));
+  shared_ = new Shared(bytes);
 }
 
 PackedExtra PackedExtra::of_bytes(std::string_view bytes) {
-  PackedExtra extra;
-  if (!bytes.empty()) extra.bytes_ = std::make_shared<const std::string>(bytes);
-  return extra;
+  return bytes.empty() ? PackedExtra() : PackedExtra(new Shared(bytes));
+}
+
+PackedExtra::PackedExtra(const PackedExtra& other) noexcept : shared_(other.shared_) {
+  if (!empty()) shared_->users.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Whoever is the last one sees what all others did before.
+void PackedExtra::release() noexcept {
+  if (shared_->users.fetch_sub(1, std::memory_order_acq_rel) == 1) delete shared_;
+}
+
+std::string_view PackedExtra::bytes() const {
+  return empty() ? std::string_view() : std::string_view(shared_->bytes);
 }
 
 Extra PackedExtra::unpack() const {

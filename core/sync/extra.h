@@ -4,10 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/bytes.h"
@@ -81,18 +81,32 @@ class PackedExtra {
   // Takes the bytes as they are: check() them when a peer sent them.
   static PackedExtra of_bytes(std::string_view bytes);
 
-  bool empty() const { return bytes_ == nullptr; }
-  std::string_view bytes() const { return empty() ? std::string_view() : std::string_view(*bytes_); }
+  PackedExtra(const PackedExtra& other) noexcept;
+  PackedExtra(PackedExtra&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
+  PackedExtra& operator=(PackedExtra other) noexcept {
+    std::swap(shared_, other.shared_);
+    return *this;
+  }
+  ~PackedExtra() {
+    if (!empty()) release();
+  }
+
+  bool empty() const { return shared_ == nullptr; }
+  std::string_view bytes() const;
   // Throws Error(protocol) unless they are canonical.
   Extra unpack() const;
   // Without its attributes.
   PackedExtra owner_alone() const { return empty() ? PackedExtra() : PackedExtra(Extra{unpack().owner, {}}); }
   friend bool operator==(const PackedExtra& a, const PackedExtra& b) {
-    return a.bytes_ == b.bytes_ || a.bytes() == b.bytes();
+    return a.shared_ == b.shared_ || a.bytes() == b.bytes();
   }
 
  private:
-  std::shared_ptr<const std::string> bytes_;  // null when there is nothing to say
+  struct Shared;
+  explicit PackedExtra(Shared* shared) : shared_(shared) {}
+  void release() noexcept;
+
+  Shared* shared_ = nullptr;  // null when there is nothing to say; one pointer, since few entries have any
 };
 
 // The extras of entries that follow each other, as `text`; equal neighbours share their bytes.

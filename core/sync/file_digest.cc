@@ -56,7 +56,7 @@ Error not_a_file_any_more(const std::string& path) {
 
 base::UniqueFd open_file(const FileAt& file) {
   constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-  base::UniqueFd fd(::openat(file.folder, file.name.c_str(), kFlags));
+  base::UniqueFd fd(::openat(file.folder, file.name.data(), kFlags));
   if (fd || errno == ENOENT) return fd;
   if (errno == ELOOP || errno == ENXIO) throw not_a_file_any_more(file.path());
   base::throw_errno(file.path());
@@ -85,12 +85,16 @@ std::optional<FileFacts> read_once(int fd, const FileAt& file, const struct stat
 }  // namespace
 
 std::string FileAt::path() const {
-  return shown + "/" + name;
+  return std::string(shown).append("/").append(name);
 }
 
 Stamp stamp_of(const struct stat& status) {
-  return {static_cast<std::uint64_t>(status.st_ino), static_cast<std::uint64_t>(status.st_size),
-          base::nanoseconds(status.st_mtim), base::nanoseconds(status.st_ctim)};
+  return {static_cast<std::uint64_t>(status.st_ino), base::nanoseconds(status.st_mtim),
+          base::nanoseconds(status.st_ctim)};
+}
+
+bool is_untouched(const Entry& file, const struct stat& status) {
+  return file.stamp == stamp_of(status) && file.size == static_cast<std::uint64_t>(status.st_size);
 }
 
 std::int64_t wall_clock_ns() {

@@ -19,7 +19,7 @@ namespace porter::sync {
 // A file by its name in an open folder; `shown` is that folder's path, for messages.
 struct FileAt {
   int folder = -1;
-  const std::string& name;
+  std::string_view name;  // which ends with a NUL
   const std::string& shown;
   std::string path() const;
 };
@@ -34,6 +34,8 @@ struct FileFacts {
 std::int64_t wall_clock_ns();
 
 Stamp stamp_of(const struct stat& status);
+// Since it got its stamp, by which it has the content that the entry says.
+bool is_untouched(const Entry& file, const struct stat& status);
 
 // Clocks of file systems stand still for up to this (the kernel's tick, rounded up well). Whether a file
 // changed while it was read can only be seen when its last change before lies further back.

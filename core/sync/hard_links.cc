@@ -19,18 +19,18 @@ void link_all(Tree& tree, std::vector<EntryRef> names) {
   for (const EntryRef name : names) {
     Entry& entry = tree.at(name);
     if (name == first || !says_the_same(entry, tree.at(first))) continue;
-    entry = further_name(std::move(entry.name), tree.path_of(first));
+    entry = further_name(entry.name, tree.path_of(first));
   }
 }
 
 }  // namespace
 
-Entry further_name(std::string name, std::string first) {
+Entry further_name(std::string_view name, std::string_view first) {
   Entry entry;
-  entry.name = std::move(name);
+  entry.name = name;
   entry.kind = Kind::hard_link;
   entry.mode = 0;
-  entry.target = std::move(first);
+  entry.target = first;
   return entry;
 }
 
@@ -68,8 +68,9 @@ HardLinks::HardLinks(const Tree& tree) {
   for (const Folder& folder : tree.folders) {
     for (const Entry& entry : folder.entries) {
       if (entry.kind != Kind::hard_link) continue;
-      const auto [group, is_new] = group_of_.try_emplace(entry.target, groups_.size());
-      if (is_new) groups_.push_back({entry.target});
+      const std::string first(entry.target);
+      const auto [group, is_new] = group_of_.try_emplace(first, groups_.size());
+      if (is_new) groups_.push_back({first});
       const std::size_t number = group->second;
       groups_[number].push_back(join_path(folder.path, entry.name));
       group_of_[groups_[number].back()] = number;

@@ -14,7 +14,7 @@
 namespace porter::sync {
 
 // The entry for a further name of the file whose first path this is.
-Entry further_name(std::string name, std::string first);
+Entry further_name(std::string_view name, std::string_view first);
 
 // Which file a path was when it was looked at. Several paths with the same number on the same device are one.
 struct NamedFile {

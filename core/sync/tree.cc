@@ -84,7 +84,7 @@ const char* entry_fault(const Entry& entry, Keeps keeps) {
   if (entry.kind != Kind::link) return entry.target.empty() ? nullptr : "a target on what is no link";
   if (entry.mode != 0777U || entry.digest != base::Digest{}) return "a link with mode or digest";
   if (entry.target.empty() || entry.target.size() > kMaxTarget) return "a target of impossible length";
-  return entry.target.find('\0') == std::string::npos ? nullptr : "a target that holds NUL";
+  return entry.target.view().find('\0') == std::string_view::npos ? nullptr : "a target that holds NUL";
 }
 
 void check_entries(const Folder& folder, Keeps keeps) {

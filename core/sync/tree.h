@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/base/small_text.h"
 #include "core/sync/extra.h"
 
 namespace porter::sync {
@@ -35,25 +36,25 @@ enum class Identity : std::uint8_t {
 
 bool is_identity(std::uint8_t number);
 
-// How the target's file system saw a file when it was sealed; all equal means: not touched since.
+// How a file system saw a file when it was read; the same, and the same size: not touched since.
 struct Stamp {
   std::uint64_t inode = 0;
-  std::uint64_t size = 0;
   std::int64_t mtime_ns = 0;
   std::int64_t ctime_ns = 0;
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
 
+// There are as many as a tree has files, several times over: it is kept small.
 struct Entry {
-  std::string name;
-  Kind kind = Kind::file;
-  std::uint32_t mode = 0644;  // permission bits, 07777; 0777 for links, 0 for hard links
+  base::ShortText name;
+  base::Digest digest{};      // content of a file, everything below a folder; zero for links of either kind
   std::int64_t mtime_ns = 0;  // since the epoch; 0 for hard links
   std::uint64_t size = 0;     // files only
-  base::Digest digest{};      // content of a file, everything below a folder; zero for links of either kind
-  std::string target;         // links: where they lead; hard links: the file's first path, from the root
+  Stamp stamp;                // files, in seals and caches only; never part of identity
+  base::RareText target;      // links: where they lead; hard links: the file's first path, from the root
   PackedExtra extra;          // what the tree keeps of it; nothing for hard links
-  Stamp stamp;                // files, in seals only; never part of identity
+  std::uint32_t mode = 0644;  // permission bits, 07777; 0777 for links, 0 for hard links
+  Kind kind = Kind::file;
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 

@@ -22,26 +22,28 @@ constexpr std::size_t kLeastEntry = 4;       // bytes: kind, a name of one byte,
 // Paths are shared on the wire and not in memory; this keeps a small hostile message from becoming gigabytes.
 constexpr std::size_t kMaxPathBytes = 256U << 20U;
 
-void write_stamp(ByteWriter& writer, const Stamp& stamp) {
+void write_stamp(ByteWriter& writer, const Entry& entry) {
+  const Stamp& stamp = entry.stamp;
   if (stamp == Stamp{}) {
     writer.u8(0);
     return;
   }
-  writer.u8(1).varint(stamp.inode).varint(stamp.size);
+  writer.u8(1).varint(stamp.inode).varint(entry.size);
   writer.signed_varint(stamp.mtime_ns).signed_varint(stamp.ctime_ns);
 }
 
-Stamp read_stamp(ByteReader& reader) {
+// Of a file of this size; one of another size proves nothing.
+Stamp read_stamp(ByteReader& reader, std::uint64_t file_size) {
   Stamp stamp;
   const std::uint8_t present = reader.u8();
   if (present == 0) return stamp;
   if (present != 1) throw reader.error("a malformed stamp");
   stamp.inode = reader.varint();
-  stamp.size = reader.varint();
+  const std::uint64_t size = reader.varint();
   stamp.mtime_ns = reader.signed_varint();
   stamp.ctime_ns = reader.signed_varint();
   if (stamp == Stamp{}) throw reader.error("an empty stamp");
-  return stamp;
+  return size == file_size ? stamp : Stamp{};
 }
 
 void write_folder_entry(ByteWriter& writer, const Tree& tree, const Folder& folder, const Entry& entry) {
@@ -64,7 +66,7 @@ void write_entry(ByteWriter& writer, const Tree& tree, const Folder& folder, con
     writer.signed_varint(entry.mtime_ns).text(entry.target);
   } else {
     writer.varint(entry.mode).signed_varint(entry.mtime_ns).varint(entry.size).digest(entry.digest);
-    if (stamps == Stamps::yes) write_stamp(writer, entry.stamp);
+    if (stamps == Stamps::yes) write_stamp(writer, entry);
   }
   if (tree.keeps.any()) writer.text(entry.extra.bytes());
 }
@@ -186,7 +188,7 @@ class TreeDecoder {
     entry.kind = Kind::file;
     entry.size = reader_.varint();
     entry.digest = reader_.digest();
-    if (stamps_ == Stamps::yes) entry.stamp = read_stamp(reader_);
+    if (stamps_ == Stamps::yes) entry.stamp = read_stamp(reader_, entry.size);
     entry.extra = read_extra();
     return entry;
   }

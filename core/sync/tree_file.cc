@@ -25,7 +25,7 @@ constexpr std::size_t kRowBytesAtOnce = 64U << 10U;  // in one piece of work
 enum class StampForm : std::uint8_t {
   none = 0,
   as_entry = 1,  // size and mtime are the entry's own
-  own = 2,
+  own = 2,       // their own, though the size is the entry's where it is of any use
 };
 
 void write_stamp(ByteWriter& writer, const Entry& entry) {
@@ -34,20 +34,24 @@ void write_stamp(ByteWriter& writer, const Entry& entry) {
     writer.u8(static_cast<std::uint8_t>(StampForm::none));
     return;
   }
-  const bool as_entry = stamp.size == entry.size && stamp.mtime_ns == entry.mtime_ns;
+  const bool as_entry = stamp.mtime_ns == entry.mtime_ns;
   writer.u8(static_cast<std::uint8_t>(as_entry ? StampForm::as_entry : StampForm::own));
   writer.varint(stamp.inode).signed_varint(stamp.ctime_ns);
-  if (!as_entry) writer.varint(stamp.size).signed_varint(stamp.mtime_ns);
+  if (!as_entry) writer.varint(entry.size).signed_varint(stamp.mtime_ns);
 }
 
 void read_stamp(ByteReader& reader, Entry& entry) {
   const std::uint8_t form = reader.u8();
   if (form == static_cast<std::uint8_t>(StampForm::none)) return;
   if (form > static_cast<std::uint8_t>(StampForm::own)) throw reader.error("a malformed stamp");
-  entry.stamp = {reader.varint(), entry.size, entry.mtime_ns, reader.signed_varint()};
-  if (form == static_cast<std::uint8_t>(StampForm::as_entry)) return;
-  entry.stamp.size = reader.varint();
-  entry.stamp.mtime_ns = reader.signed_varint();
+  Stamp stamp{reader.varint(), entry.mtime_ns, 0};
+  stamp.ctime_ns = reader.signed_varint();
+  if (form == static_cast<std::uint8_t>(StampForm::own)) {
+    const bool of_this = reader.varint() == entry.size;
+    stamp.mtime_ns = reader.signed_varint();
+    if (!of_this) return;  // it proves nothing
+  }
+  entry.stamp = stamp;
 }
 
 void write_entry(ByteWriter& writer, const Entry& entry, Keeps keeps) {

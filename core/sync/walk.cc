@@ -154,7 +154,7 @@ class Walker {
     }
     check_length(*row, name.text);
     Entry entry;
-    entry.name = std::move(name.text);
+    entry.name = name.text;
     entry.kind = kind;
     if (kind == Kind::link) {
       entry.mode = 0777;
@@ -175,7 +175,7 @@ class Walker {
       row->several.push_back({join_path(row->folder.path, entry.name), status.st_dev, status.st_ino});
     const Entry* before = known == nullptr ? nullptr : known->find_near(index, entry.name);
     if (before != nullptr && before->kind == Kind::hard_link) before = options_.known->find(before->target);
-    if (before != nullptr && before->kind == Kind::file && before->stamp == stamp_of(status)) {
+    if (before != nullptr && before->kind == Kind::file && is_untouched(*before, status)) {
       fill(entry, status, before->digest);
       const bool known_too = options_.known->keeps.attributes;
       entry.extra = extras_.read(status, {dir->get(), entry.name.c_str()}, row->shown,
@@ -204,11 +204,11 @@ class Walker {
     hashed_bytes_ += entry.size;
   }
 
-  std::string read_link(int folder, const std::string& name, const std::string& shown_folder) const {
+  std::string read_link(int folder, const base::ShortText& name, const std::string& shown_folder) const {
     std::string target(kMaxTarget + 1, '\0');
     const ssize_t length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
     if (length < 0 && errno == ENOENT) return {};
-    const std::string path = shown_folder + "/" + name;
+    const std::string path = join_path(shown_folder, name);
     if (length < 0) base::throw_errno(path);
     if (length == 0 || static_cast<std::size_t>(length) > kMaxTarget)
       throw Error(Code::refused,

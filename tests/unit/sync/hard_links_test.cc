@@ -29,7 +29,7 @@ Tree three_names() {
 
 std::string target_of(const Tree& tree, std::string_view path) {
   const Entry* entry = tree.find(path);
-  return entry == nullptr ? "none" : entry->kind == Kind::hard_link ? entry->target : "";
+  return entry == nullptr ? "none" : entry->kind == Kind::hard_link ? std::string(entry->target) : "";
 }
 
 }  // namespace

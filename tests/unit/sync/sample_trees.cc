@@ -27,8 +27,7 @@ Entry random_entry(std::mt19937& random, int number) {
   entry.size = random() % 3 == 0 ? 100'000 + random() % 3 : entry.size;
   entry.digest = base::sha256(std::to_string(entry.size) + std::to_string(random() % 40));
   entry.mtime_ns = static_cast<std::int64_t>(random()) * 1000 - 5;
-  if (random() % 2 == 0)
-    entry.stamp = {random(), entry.size, entry.mtime_ns, static_cast<std::int64_t>(random())};
+  if (random() % 2 == 0) entry.stamp = {random(), entry.mtime_ns, static_cast<std::int64_t>(random())};
   return entry;
 }
 
@@ -38,13 +37,13 @@ Tree assemble(std::map<std::string, Folder> folders, Identity identity) {
   for (const auto& [path, folder] : folders)
     for (const Entry& entry : folder.entries)
       if (entry.kind != Kind::folder && folders.count(join_path(path, entry.name)) == 0)
-        entries[path][entry.name] = entry;
+        entries[path][std::string(entry.name)] = entry;
   for (const auto& [path, folder] : folders)
     if (!path.empty()) {
       Entry entry;
       entry.name = base_name(path);
       entry.kind = Kind::folder;
-      entries[std::string(parent_path(path))][entry.name] = entry;
+      entries[std::string(parent_path(path))][std::string(entry.name)] = entry;
     }
   Tree tree;
   tree.identity = identity;
