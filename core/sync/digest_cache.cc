@@ -97,12 +97,14 @@ Tree DigestCache::walk(const std::string& source, WalkOptions options, WalkCount
   const base::UniqueFd fd = open_root(source);
   const std::string name = name_of(fd.get(), source);
   const fs::path file = folder_ / base::to_hex(base::sha256(name)).substr(0, 32);
-  const std::optional<Tree> known = load(file, name);
+  std::optional<Tree> known = load(file, name);
   options.stamps = Stamps::yes;
   options.known = known ? &*known : nullptr;
   WalkCounts found;
   Tree tree = sync::walk(fd.get(), source, options, &found);
-  if (!known || !(known->keeps == tree.keeps) || is_worth_writing(found, tree))
+  const bool fits = known && known->keeps == tree.keeps;
+  known.reset();  // before the next large thing is made
+  if (!fits || is_worth_writing(found, tree))
     store(file, tree, name);
   else
     note_use(file);

@@ -119,7 +119,6 @@ class Planner {
           old->mode == entry.mode && same_time(old->mtime_ns, entry.mtime_ns) && old->extra == entry.extra;
       step.action = equal ? Action::same : Action::clone;
       step.why = equal ? Why::equal : Why::metadata;
-      set_basis(step, wanted_.folders[ref.folder], *old);
       count(step, entry);
     } else {
       elsewhere_.push_back({plan_.files.size(), old});
@@ -161,9 +160,8 @@ class Planner {
   }
 
   static void set_basis(FileStep& step, const Folder& folder, const Entry& entry) {
-    step.from = join_path(folder.path, entry.name);
-    step.basis_size = entry.size;
-    step.basis_digest = entry.digest;
+    step.from =
+        std::make_shared<const Basis>(Basis{join_path(folder.path, entry.name), entry.size, entry.digest});
   }
 
   void count(const FileStep& step, const Entry& entry) {
@@ -276,14 +274,13 @@ class Planner {
 
 std::string explain_file(const FileStep& step, const Entry& entry) {
   const std::string size = base::format_bytes(entry.size);
-  const std::string basis = base::format_bytes(step.basis_size);
   switch (step.why) {
     case Why::equal:
       return "not sent: equal to the base";
     case Why::metadata:
       return "not sent: the base has this content, with another mode, time, owner or attribute";
     case Why::moved:
-      return fmt::format("not sent: the base has this content at \"{}\"", base::printable(step.from));
+      return fmt::format("not sent: the base has this content at \"{}\"", base::printable(step.from->path));
     case Why::absent:
       return fmt::format("sent whole ({}): the base has nothing there", size);
     case Why::other_kind:
@@ -291,7 +288,8 @@ std::string explain_file(const FileStep& step, const Entry& entry) {
     case Why::small:
       return fmt::format("sent whole ({}): the content differs, and it is too small for a delta", size);
     case Why::content:
-      return fmt::format("sent as a delta: the content differs (base {}, wanted {})", basis, size);
+      return fmt::format("sent as a delta: the content differs (base {}, wanted {})",
+                         base::format_bytes(step.from->size), size);
   }
   return {};
 }

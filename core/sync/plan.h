@@ -4,6 +4,7 @@
 // to know what to clone.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,13 +30,19 @@ enum class Why : std::uint8_t {
   content,     // delta: content differs
 };
 
+// A file of the base.
+struct Basis {
+  std::string path;
+  std::uint64_t size = 0;
+  base::Digest digest{};  // what the base says that it holds
+};
+
 struct FileStep {
   EntryRef wanted;
   Action action = Action::same;
   Why why = Why::equal;
-  std::string from;              // clone, delta: the path in the base
-  std::uint64_t basis_size = 0;  // clone, delta
-  base::Digest basis_digest{};   // clone, delta: what the base says that file holds
+  // Of a delta, and of a clone from another path; null: what is at its own path, or nothing.
+  std::shared_ptr<const Basis> from;
 };
 
 struct Removal {

@@ -50,9 +50,11 @@ std::map<std::string, Entry> carry_out(const SyncPlan& plan, const Tree& wanted,
         wanted.folders[ref.folder].entries[ref.entry];
   for (const auto& [path, step] : steps_of(plan, wanted)) {
     Entry entry = wanted.folders[step->wanted.folder].entries[step->wanted.entry];
+    const bool has_basis = step->why == Why::moved || step->action == Action::delta;
+    CHECK((step->from != nullptr) == has_basis);
     if (step->action == Action::same || step->action == Action::clone)
-      CHECK(before.at(step->from).digest == entry.digest);
-    if (step->action == Action::delta) CHECK(before.at(step->from).digest == step->basis_digest);
+      CHECK(before.at(step->from ? step->from->path : path).digest == entry.digest);
+    if (step->action == Action::delta) CHECK(before.at(step->from->path).digest == step->from->digest);
     if (step->action == Action::same) entry = now.at(path);
     now[path] = entry;
   }
@@ -153,8 +155,8 @@ TEST_CASE("each file gets the cheapest way there is, and the plan can say why") 
   CHECK(plan.totals.files_delta == 1);
   CHECK(plan.totals.bytes_delta == 70'000);
   const auto steps = steps_of(plan, wanted);
-  CHECK(steps.at("changed")->basis_size == 70'000);
-  CHECK(steps.at("changed")->basis_digest == base::sha256(big('a')));
+  CHECK(steps.at("changed")->from->size == 70'000);
+  CHECK(steps.at("changed")->from->digest == base::sha256(big('a')));
 }
 
 TEST_CASE("times alone move nothing for content_only trees, and files only for the others") {
